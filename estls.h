@@ -1,0 +1,4660 @@
+/* estls.h - AT engine, in-place STARTTLS and battery-aware sending for MCUs.
+ *
+ * An AT modem can open a plain TCP link or an SSL link, but it cannot switch
+ * an open one; so SMTP STARTTLS and FTP AUTH TLS are out of its reach.  This
+ * file drives the modem and runs BearSSL on the host, over the plain link.
+ *
+ * Do this
+ *     #define ESTLS_IMPLEMENTATION
+ *     #include "estls.h"
+ * in one C or C++ file, plain #include "estls.h" elsewhere, and link with
+ * -lbearssl.  C99, C11, C17 or C++11; no allocation, no stdio, no threads.
+ *
+ * A mail server, over an ESP-AT module, as a main loop would do it:
+ *
+ *     static estls      net;
+ *     static estls_x509 x509;
+ *     static char       line[ESTLS_LINE_MIN + 32];
+ *     static uint8_t    iobuf[ESTLS_IOBUF_MIN];
+ *
+ *     estls_desc d = {0};
+ *     d.uart.read = uart_read;   d.uart.write = uart_write;
+ *     d.uart.tick = millis;
+ *     d.line = line;             d.line_cap = sizeof line;
+ *     d.iobuf = iobuf;           d.iobuf_cap = sizeof iobuf;
+ *     d.host = "mail.example.org";
+ *     d.port = 587;              d.proto = estls_smtp;
+ *     d.trust = estls_anchors;   d.x509 = &x509;
+ *     d.anchors = ANCHORS;       d.anchor_count = ANCHORS_NUM;
+ *     d.entropy = trng;          d.unix_time = rtc;
+ *
+ *     int rc = estls_open(&net, &d);
+ *     while (rc == ESTLS_BUSY) { idle(); rc = estls_step(&net); }
+ *     if (rc == ESTLS_OK) rc = mail_talk(&net);    // all inside TLS
+ *     while (estls_close(&net) == ESTLS_BUSY) idle();
+ *
+ * The rooms.  Search for the tag; each stands twice, declared and defined.
+ *
+ *     UART --read/write/tick--> >>at        bytes -> events
+ *                                 |
+ *                               >>link      events -> TCP byte streams
+ *                                 |
+ *                               >>tls       BearSSL, in place
+ *                                 |
+ *                               >>starttls  the preamble in clear, then >>tls
+ *                                 |
+ *                               >>session   the front door
+ *     battery, clock ---------> >>tx        "may I send now?"
+ *
+ * A room calls only rooms below it, so each works without those above: an
+ * AVR may use >>at alone, a program with a socket >>starttls and no modem.
+ *
+ * The contract, once for all rooms
+ *   - Nothing blocks.  A _step does a bounded piece of work and at most one
+ *     BearSSL advance, and returns ESTLS_BUSY, ESTLS_OK or an error < 0.
+ *     BearSSL's elliptic-curve steps take 0.3 s to 40 s on small cores; ask
+ *     estls_info before them if a watchdog or a battery must know.
+ *   - Every wait has a deadline by tick; a tick that wraps is fine.
+ *   - Errors are sticky: a failed object repeats its first error until it is
+ *     opened again.
+ *   - Objects are yours and stay where they are: a copied, moved, zeroed or
+ *     uninitialised object answers ESTLS_E_STATE.
+ *   - One object, one thread.  Callbacks may not call back into the object
+ *     they serve, unless their contract says so.
+ *   - Pointers in estls_desc, and the estls_desc itself, must outlive the
+ *     session: nothing is copied, so that it may be const and in flash.
+ *
+ * Security
+ *   - Trust, name, clock and entropy have no default, no fallback and no
+ *     switch: what is missing is refused by name in estls_open.
+ *   - The application never holds a clear-text handle, so no password can
+ *     leave early.  STARTTLS not offered, refused or mangled: the session
+ *     fails.  A byte after the go-ahead is an injection: the session fails.
+ *   - TLS 1.2 only; ECDHE with AES-128-GCM or ChaCha20-Poly1305 only.
+ *   - On top of BearSSL's path validation: subjectAltName demanded, serverAuth
+ *     demanded when extKeyUsage is there, RSA >= 2048 bits, SHA-256 or better,
+ *     and a CA with nameConstraints is refused since they are not evaluated.
+ *   - Limits: no revocation checks; resumption by session id, not tickets;
+ *     no TLS 1.3; no certificate for an IP address (use a pinned key).
+ *
+ * Macros, for the file that holds the implementation
+ *   ESTLS_IMPLEMENTATION   define the functions here
+ *   ESTLS_STATIC           ... as static ones
+ *   ESTLS_NO_TLS           core, at, link and tx only; needs no BearSSL
+ *   ESTLS_PROFILE          the profile that a null estls_desc.profile means
+ *   ESTLS_NOT_BEFORE       no clock before this is right, Unix seconds
+ * None of them changes the layout of a struct: files may differ in them.
+ *
+ * Licence: MIT, at the end of this file.
+ */
+#ifndef ESTLS_H
+#define ESTLS_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifndef ESTLS_NO_TLS
+#if defined __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#endif
+#include <bearssl.h>
+#if defined __GNUC__
+#pragma GCC diagnostic pop
+#endif
+#endif
+
+#ifdef ESTLS_STATIC
+#if defined __GNUC__
+#define ESTLS_API static __attribute__((unused))
+#else
+#define ESTLS_API static
+#endif
+#else
+#define ESTLS_API extern
+#endif
+
+#if defined __GNUC__
+#define ESTLSI_CHECKED __attribute__((warn_unused_result))
+#else
+#define ESTLSI_CHECKED
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ======================================================================
+ * >>core   errors, byte streams, the description
+ * ====================================================================== */
+
+/* One code per different thing that the caller would do.
+ * X(name, value, text for a person, what to do) */
+#define ESTLS_ERRORS(X)                                                        \
+    X(OK, 0, "success", "")                                                    \
+    X(BUSY, 1, "still working", "call again")                                  \
+    X(E_ARG, -1, "an argument is missing or malformed",                        \
+      "check callbacks, host, names and credentials for NUL, CR, LF, length")  \
+    X(E_STATE, -2, "object not open, copied, or used out of order",            \
+      "open it first, in place; one operation at a time")                      \
+    X(E_SPACE, -3, "a buffer is too small",                                    \
+      "give a larger line, iobuf or obuf")                                     \
+    X(E_IO, -4, "reading or writing failed",                                   \
+      "check the wiring, the baud rate and the callbacks")                     \
+    X(E_TIMEOUT, -5, "no answer within the deadline",                          \
+      "check power, baud rate and signal, or allow more time")                 \
+    X(E_MODEM, -6, "the modem reset or refused a command",                     \
+      "check its supply; see the detail number; open again")                   \
+    X(E_NETWORK, -7, "no network, or the host could not be reached",           \
+      "check SSID, password, host name, port and firewall")                    \
+    X(E_CLOSED, -8, "the peer closed the connection",                          \
+      "nothing was lost; open again if there is more to say")                  \
+    X(E_PROTO, -9, "the peer broke the protocol",                              \
+      "check host, port and protocol; trace the dialogue")                     \
+    X(E_REFUSED, -10, "the server refused",                                    \
+      "the server said no in its protocol's own words; trace the dialogue")    \
+    X(E_NO_STARTTLS, -11, "the server does not offer STARTTLS",                \
+      "check the port; if it was there before, somebody removed it")           \
+    X(E_INJECTED, -12, "bytes came that nobody had asked for before TLS",      \
+      "somebody on the path injects them, or the port speaks another "         \
+      "protocol")                                                              \
+    X(E_ENTROPY, -13, "no entropy, or too little, or a stuck source",          \
+      "give an entropy callback that fills all 32 bytes")                      \
+    X(E_CLOCK, -14, "the clock is not set",                                    \
+      "give unix_time; it must not be before the library's release")           \
+    X(E_TRUST, -15, "no trust given, or the server's key is not trusted",      \
+      "give the right anchors or pin; see the detail number")                  \
+    X(E_EXPIRED, -16, "a certificate is expired or not yet valid",             \
+      "check the clock; if it is right, the server must renew")                \
+    X(E_NAME, -17, "no host name given, or the certificate has another",       \
+      "host must be the DNS name in the certificate's subjectAltName")         \
+    X(E_RECORD, -18, "a TLS record is larger than iobuf",                      \
+      "give iobuf up to 16,709 bytes: the server ignores max_fragment_length") \
+    X(E_VERSION, -19, "no common TLS version",                                 \
+      "the server must speak TLS 1.2")                                         \
+    X(E_TRUNCATED, -20, "the connection ended without close_notify",           \
+      "treat what was received as incomplete")                                 \
+    X(E_TLS, -21, "the TLS handshake or a record failed",                      \
+      "see the detail number: BearSSL's, 256 + n an alert from the server")
+
+enum {
+#define ESTLSI_ENUM(name, value, text, advice) ESTLS_##name = (value),
+    ESTLS_ERRORS(ESTLSI_ENUM)
+#undef ESTLSI_ENUM
+        ESTLSI_ERRORS_END
+};
+
+/* "E_TIMEOUT"; "?" for a number that is none.  Static storage. */
+ESTLS_API const char *estls_error_name(int rc);
+/* A sentence for a person.  Static storage. */
+ESTLS_API const char *estls_strerror(int rc);
+/* What to do about it, for a person; "" where there is nothing to do. */
+ESTLS_API const char *estls_error_advice(int rc);
+
+/* A byte stream and a clock: the only shape in which this library meets the
+ * world.  You supply one for the UART; >>link and >>tls hand out others.
+ * Sizes offered never exceed 32,767, so that an int of 16 bits can say them. */
+typedef struct estls_io {
+    /* > 0 bytes put at dst, 0 nothing yet, < 0 gone for good (an ESTLS_E_) */
+    int (*read)(void *user, void *dst, size_t cap);
+    /* > 0 bytes taken, 0 not now, < 0 gone.  After 0 or a part, the caller
+     * offers the rest again, the same bytes, until all are taken. */
+    int (*write)(void *user, const void *src, size_t len);
+    /* milliseconds, monotonic, wraps at 2^32 */
+    uint32_t (*tick)(void *user);
+    void *user;
+} estls_io;
+
+/* A TLS session in a form that survives deep sleep: keep it in retained RAM,
+ * zeroed when new.  Bound to host, port, protocol and trust: offered to any
+ * other it is not used.  Holds the master secret: as secret as a password. */
+typedef struct estls_saved {
+    uint8_t tag[16];   /* SHA-256 over the binding and state, cut */
+    uint8_t state[88]; /* session id, cipher suite, master secret */
+} estls_saved;
+
+#ifdef ESTLS_NO_TLS
+typedef void estlsi_anchor;
+typedef void estlsi_pkey;
+typedef void estlsi_client;
+#else
+typedef br_x509_trust_anchor estlsi_anchor;
+typedef br_x509_pkey estlsi_pkey;
+typedef br_ssl_client_context estlsi_client;
+#endif
+struct estls_tls;
+struct estls_x509;
+struct estls_proto;
+
+/* Everything that a session needs to know.  Zero means the default, except
+ * for security: there it means refusal.  Each room reads its own part, so a
+ * room that is used alone needs only that part filled.
+ *
+ * The five functions that a port must write: uart.read, uart.write,
+ * uart.tick, entropy, unix_time. */
+typedef struct estls_desc {
+    /* -- the wire ------------------------------------------------------ */
+
+    /* The UART that the modem hangs on; with no_modem, the TCP stream. */
+    estls_io uart;
+    /* 1: uart is a TCP connection that is open already; >>link is skipped
+     * and none of the modem's fields below is read. */
+    uint8_t no_modem;
+
+    /* -- >>link -------------------------------------------------------- */
+
+    /* Line memory, ESTLS_LINE_MIN bytes or more.  The first 64 take the
+     * modem's lines (longer ones are cut), the rest builds commands: 28 bytes
+     * plus the host's name, or 16 plus SSID and password (32 + 63 at most). */
+    char *line;
+    uint16_t line_cap;
+    /* 1: AT+CIPMUX=1, up to five links at once; 0: one link. */
+    uint8_t mux;
+    /* Which link this session opens when mux is set: 0..4. */
+    uint8_t link_id;
+    /* 1: let the modem push +IPD as it comes, for modems without pull mode.
+     * The UART must then be read or buffered even during TLS's long steps. */
+    uint8_t push;
+    /* Wi-Fi to join first; null: the modem is, or will be, joined already.
+     * password: null for an open network. */
+    const char *ssid;
+    const char *password;
+    /* SNTP server to set the modem's clock from (AT+CIPSNTPCFG); null: do not
+     * ask.  unix_time can then return estls_link_time.  SNTP is not
+     * authenticated: who controls the network can set this clock back and
+     * make an expired (maybe stolen) certificate valid again, or set it
+     * forward and refuse service.  It cannot forge a certificate. */
+    const char *sntp;
+    /* What the modem dials, when that differs from the name that the
+     * certificate must carry; null and 0: host and port. */
+    const char *connect_host;
+    uint16_t connect_port;
+    /* Asked before each send, which is a radio burst: return 0 to let it go,
+     * else the milliseconds after which to ask again.  It may lower *len to
+     * have the send split; *len is at least 1.  Null: always go.  See >>tx. */
+    uint32_t (*gate)(void *user, size_t *len);
+
+    /* -- >>tls ---------------------------------------------------------- */
+
+    /* The name that the certificate must carry, up to 255 bytes; also SNI.
+     * Demanded, with a pinned key too. */
+    const char *host;
+    uint16_t port;
+    /* How the server proves itself: estls_anchors, or estls_pin.  A function,
+     * so that the linker keeps only the one that you name.  Demanded. */
+    int (*trust)(struct estls_tls *tls, void *binding);
+    /* for estls_anchors: the roots, and 3 KB to check chains in */
+    const estlsi_anchor *anchors;
+    size_t anchor_count;
+    struct estls_x509 *x509;
+    /* for estls_pin: the server's public key, EC or RSA */
+    const estlsi_pkey *pin;
+    /* Fill dst with len (32) bytes that nobody can guess and return len.
+     * Demanded, on a PC too. */
+    size_t (*entropy)(void *user, void *dst, size_t len);
+    /* Seconds since 1970, UTC.  Demanded with estls_anchors. */
+    uint32_t (*unix_time)(void *user);
+    /* Record memory.  iobuf alone: half duplex, ESTLS_IOBUF_MIN bytes or
+     * more.  With obuf (ESTLS_OBUF_MIN or more): full duplex.  What a buffer
+     * holds beyond its largest outgoing record gathers the records of one
+     * flight into one send; iobuf alone always has 240 bytes for that, obuf
+     * wants 160 extra.  Larger iobufs (1349, 2373, 4421, 16709) allow larger
+     * records. */
+    uint8_t *iobuf;
+    uint8_t *obuf;
+    uint16_t iobuf_cap;
+    uint16_t obuf_cap;
+    /* Session to resume, and where the next one is kept: read at open,
+     * written after a handshake, wiped after a failure.  Null: none. */
+    estls_saved *saved;
+    /* Cipher suites and implementations: estls_full, estls_small, or your
+     * own, which calls br_ssl_engine_set_*.  Null: ESTLS_PROFILE. */
+    void (*profile)(estlsi_client *client);
+
+    /* -- >>starttls ------------------------------------------------------ */
+
+    /* What is spoken before TLS: estls_smtp, or estls_direct for none.  A
+     * function for the linker's sake, as trust.  Demanded. */
+    const struct estls_proto *(*proto)(void);
+    /* Our name in EHLO, a domain or an address literal (RFC 5321 4.1.3);
+     * null: "[127.0.0.1]". */
+    const char *client_name;
+
+    /* -- all -------------------------------------------------------------- */
+
+    /* Longest wait for a modem's network operation, for the preamble as a
+     * whole, for the handshake as a whole, and between two bytes of a record,
+     * ms; 0: 120,000 (a handshake on an 8-bit AVR takes 45 s). */
+    uint32_t timeout_ms;
+    /* handed to gate, entropy and unix_time */
+    void *user;
+} estls_desc;
+
+enum {
+    /* RFC 6066: the smallest max_fragment_length is 512; BearSSL wants 325
+     * bytes more for a record that comes in, 85 for one that goes out. */
+    ESTLS_IOBUF_MIN = 512 + 325,
+    ESTLS_OBUF_MIN = 512 + 85,
+    ESTLS_LINE_MIN = 128
+};
+
+/* ======================================================================
+ * >>at   bytes from a modem -> events; commands that cannot inject
+ *
+ * The parser is push-fed and does no I/O.  Its states, and what leaves them:
+ *     LINE     a line is gathered     LF: an event; payload header: PAYLOAD
+ *     SKIP     rest of a bad line     LF: LINE
+ *     PAYLOAD  counted bytes          the count: LINE; estls_at_resync: SKIP
+ *
+ * Any split of the input gives the same events.  NUL, XON, XOFF and the
+ * other bytes below 0x14 are dropped outside payload.
+ * ====================================================================== */
+
+/* What an event says.  text/len is the line without CR LF. */
+enum {
+    ESTLS_AT_NONE,    /* nothing yet, feed more */
+    ESTLS_AT_LINE,    /* an answer's line; overlong: cut to the line buffer */
+    ESTLS_AT_OK,      /* final: done (OK, SEND OK) */
+    ESTLS_AT_ERROR,   /* final: failed; number: of +CME ERROR, if it has one */
+    ESTLS_AT_BUSY,    /* the command was not taken: busy p..., busy s... */
+    ESTLS_AT_PROMPT,  /* '>': the modem waits for payload */
+    ESTLS_AT_PAYLOAD, /* number payload bytes follow, for link id */
+    ESTLS_AT_DATA,    /* text/len: some of them, where you fed them */
+    ESTLS_AT_AVAIL,   /* number bytes wait in the modem for link id */
+    ESTLS_AT_URC,     /* unasked line; tag: of the rule, 0 if it has none */
+    ESTLS_AT_RESET,   /* the modem booted: all its state is gone */
+    ESTLS_AT_ECHO,    /* our own command */
+    ESTLS_AT_BAD      /* a payload header that lies; skipped to the next LF */
+};
+
+/* Tags in the ESP-AT table. */
+enum {
+    ESTLS_AT_SENT = 1, /* SEND OK */
+    ESTLS_AT_NOT_SENT, /* SEND FAIL */
+    ESTLS_AT_TAKEN,    /* Recv n bytes */
+    ESTLS_AT_CONNECT,  /* [id,]CONNECT */
+    ESTLS_AT_CLOSED,   /* [id,]CLOSED, [id,]CONNECT FAIL */
+    ESTLS_AT_WIFI_UP,  /* WIFI GOT IP */
+    ESTLS_AT_WIFI_DOWN /* WIFI DISCONNECT */
+};
+
+/* How a rule matches; or them. */
+enum {
+    ESTLS_AT_WHOLE = 1,    /* the whole line, not its beginning */
+    ESTLS_AT_ID = 2,       /* "<id>," may come before it */
+    ESTLS_AT_NUMBER = 4,   /* a decimal follows and becomes number */
+    ESTLS_AT_ID_EVEN = 8,  /* payload header: the first field is the link id
+                           * when the fields are even in number (ESP-AT) */
+    ESTLS_AT_ID_FIRST = 16 /* payload header: it always is (SIMCom) */
+};
+
+/* One line of a dialect.  Tables are const, sorted by the first character
+ * of text, and end with ESTLS_AT_RULES_END. */
+typedef struct estls_at_rule {
+    char text[16];
+    uint8_t len;   /* of text */
+    uint8_t kind;  /* ESTLS_AT_OK ... */
+    uint8_t match; /* ESTLS_AT_WHOLE | ... */
+    uint8_t tag;   /* yours, handed on */
+    char end;      /* payload header: what ends it, outside quotes */
+} estls_at_rule;
+
+#define ESTLS_AT_RULE(text, kind, match, tag, end)                             \
+    {                                                                          \
+        text, (uint8_t)(sizeof(text) - 1), (kind), (match), (tag), (end)       \
+    }
+#define ESTLS_AT_RULES_END                                                     \
+    {                                                                          \
+        "\xff", 0, 0, 0, 0, 0                                                  \
+    }
+
+/* ESP-AT 1.x to 4.x. */
+ESTLS_API const estls_at_rule *estls_at_esp(void);
+
+typedef struct estls_at_event {
+    uint8_t kind;
+    uint8_t tag;
+    uint8_t overlong;
+    int8_t id;       /* link id, -1: the line names none */
+    uint32_t number; /* 0xFFFFFFFF: the line has none */
+    /* Borrowed: valid until the next call on the parser.  Not terminated. */
+    const char *text;
+    size_t len;
+} estls_at_event;
+
+typedef struct estls_at {
+    uintptr_t self;
+    const estls_at_rule *rules;
+    const char *expect; /* prefix that makes a line LINE, else URC; null: any */
+    char *line;
+    uint16_t cap;
+    uint16_t len;
+    uint16_t left; /* payload bytes still to come */
+    int8_t id;     /* whose they are */
+    uint8_t skip;
+    uint8_t prompt; /* 1: a '>' at the start of a line is a prompt */
+    uint8_t blank;  /* 1: swallow one blank, that of "> " */
+} estls_at;
+
+/* rules and line must outlive the parser.  cap: 16 or more, else E_SPACE. */
+ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
+                            char *line, size_t cap) ESTLSI_CHECKED;
+
+/* Takes some of the n bytes and reports at most one event.  Returns how many
+ * were taken: 1..n, or 0 when n is 0.  Call again with the rest. */
+ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
+                               estls_at_event *ev);
+
+/* Gives up a payload that stalls, or a line: skips to the next LF. */
+ESTLS_API void estls_at_resync(estls_at *at);
+
+/* -- fields of a line: +CWLAP:(3,"net",-60) -------------------------------- */
+
+/* A cursor over the fields behind the first ':' (or '='), or the whole line
+ * where it has none.  Borrows the line. */
+typedef struct estls_at_fields {
+    const char *p;
+    const char *end;
+} estls_at_fields;
+
+/* One field, as it stands: quotes and parentheses included. */
+typedef struct estls_span {
+    const char *p;
+    size_t n;
+} estls_span;
+
+ESTLS_API void estls_at_fields_of(estls_at_fields *f, const char *text,
+                                  size_t len);
+/* 1: *field is the next one (n is 0 if it is empty); 0: there is none.
+ * Commas inside quotes or parentheses do not split. */
+ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field);
+/* Each: ESTLS_OK, or E_PROTO if the field is not exactly that, or too large;
+ * then *out keeps its value. */
+ESTLS_API int estls_at_uint(const estls_span *field, uint32_t *out);
+ESTLS_API int estls_at_int(const estls_span *field, int32_t *out);
+ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out);
+/* "(3-20)" or "3-20". */
+ESTLS_API int estls_at_range(const estls_span *field, uint32_t *lo,
+                             uint32_t *hi);
+/* Unquotes and unescapes into dst and terminates it.  Returns the length, or
+ * E_SPACE, or E_PROTO for a quote that does not end. */
+ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap);
+
+/* -- commands that cannot inject ------------------------------------------- */
+
+/* AT+CWJAP="a\"b","c" CR LF, field by field into memory of yours.  The first
+ * thing that goes wrong sticks, and estls_at_end tells. */
+typedef struct estls_at_command {
+    char *text;
+    size_t cap;
+    size_t len;
+    int16_t rc;
+    uint8_t fields;
+} estls_at_command;
+
+/* verb: "+CWJAP", "E0", "+CIPSNTPTIME?" */
+ESTLS_API void estls_at_begin(estls_at_command *c, char *text, size_t cap,
+                              const char *verb);
+ESTLS_API void estls_at_add_int(estls_at_command *c, int32_t value);
+/* Quoted, with '"', ',' and '\' escaped.  E_ARG if value holds a control
+ * character; it is judged before any byte can leave.  Null: an empty field. */
+ESTLS_API void estls_at_add_text(estls_at_command *c, const char *value);
+/* The command's length with its CR LF, or E_ARG, or E_SPACE. */
+ESTLS_API int estls_at_end(estls_at_command *c) ESTLSI_CHECKED;
+
+/* -- transactions ----------------------------------------------------------
+ *
+ *     IDLE  -- a command is queued --> SEND -- all written --> WAIT
+ *     WAIT  -- OK, ERROR --> IDLE     -- busy p... --> BACKOFF --> SEND
+ *           -- '>' --> RAW            -- deadline --> SYNC
+ *     RAW   -- SEND OK, SEND FAIL, ERROR --> IDLE    -- deadline --> SYNC
+ *     SYNC  -- the probe is answered --> IDLE        (a late OK is not it)
+ *     any   -- the modem reset --> IDLE, all commands fail with E_MODEM
+ */
+
+enum {
+    ESTLS_AT_PLAIN,   /* answered by lines and OK or ERROR */
+    ESTLS_AT_PROMPTS, /* answered by '>', then payload, then a final */
+    ESTLS_AT_ESCAPE   /* "+++" between two silences; nothing answers */
+};
+
+/* A command in the queue.  Yours, in place, until done is called or it is
+ * aborted; text and expect are borrowed as long. */
+typedef struct estls_at_cmd {
+    struct estls_at_cmd *next;
+    const char *text;   /* as from estls_at_end, CR LF included */
+    const char *expect; /* prefix of the lines that answer; null: any line */
+    /* An event while it runs: LINE, PROMPT.  May be null. */
+    void (*event)(struct estls_at_cmd *cmd, const estls_at_event *ev);
+    /* It ended: OK; E_MODEM for ERROR, for a modem that reset or that stays
+     * busy; E_TIMEOUT; E_IO.  The node is yours again: submit is legal. */
+    void (*done)(struct estls_at_cmd *cmd, int rc);
+    void *user;          /* yours */
+    uint32_t timeout_ms; /* per phase; the deadline starts when it is sent */
+    uint16_t len;        /* of text */
+    uint8_t kind;        /* ESTLS_AT_PLAIN ... */
+} estls_at_cmd;
+
+typedef struct estls_at_engine {
+    uintptr_t self;
+    const estls_io *io;
+    estls_at_cmd *head;
+    void (*event)(void *user, const estls_at_event *ev);
+    void *user;
+    uint32_t t0;
+    uint32_t code; /* number of the last ERROR; 0xFFFFFFFF: it had none */
+    estls_at at;
+    uint16_t off;
+    uint8_t state;
+    uint8_t tries;
+    uint8_t synced;
+    uint8_t rx_pos;
+    uint8_t rx_len;
+    char rx[17];
+} estls_at_engine;
+
+/* io is the UART, borrowed.  event gets all that no command claims: URC,
+ * AVAIL, PAYLOAD, RESET, BAD; inside it, and inside a command's callbacks,
+ * submit and abort are legal. */
+ESTLS_API int estls_at_open(estls_at_engine *e, const estls_io *io,
+                            const estls_at_rule *rules, char *line, size_t cap,
+                            void (*event)(void *, const estls_at_event *),
+                            void *user) ESTLSI_CHECKED;
+/* Queues cmd.  E_ARG: no text, a text that does not end with its only CR LF
+ * (but ESCAPE), or a node that is queued already. */
+ESTLS_API int estls_at_submit(estls_at_engine *e,
+                              estls_at_cmd *cmd) ESTLSI_CHECKED;
+/* Takes cmd back; done is not called.  If it was under way, the next one
+ * waits until the modem has answered a probe. */
+ESTLS_API void estls_at_abort(estls_at_engine *e, estls_at_cmd *cmd);
+/* Reads, writes, and calls back.  ESTLS_OK: idle; BUSY; E_IO. */
+ESTLS_API int estls_at_step(estls_at_engine *e);
+/* After PAYLOAD: takes payload bytes straight from the UART, > 0; 0 nothing
+ * yet or none left; E_TIMEOUT: no byte for 5 s, the payload is given up; E_IO.
+ * No line is parsed until all are taken. */
+ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap);
+
+/* -- the modem's clock ----------------------------------------------------- */
+
+/* "Tue Oct 19 17:47:56 2021" (asctime; of +CIPSNTPTIME, UTC when the modem's
+ * time zone is 0) -> Unix seconds; 0: malformed, or 1970: not yet set. */
+ESTLS_API uint32_t estls_time_asctime(const char *text, size_t len);
+/* "21/10/19,17:47:56+08" (3GPP TS 27.007 +CCLK; local time, and its zone in
+ * quarters of an hour) -> Unix seconds, UTC; 0: malformed, or before 2020. */
+ESTLS_API uint32_t estls_time_cclk(const char *text, size_t len);
+
+/* ======================================================================
+ * >>link   an ESP-AT modem -> up to five TCP byte streams
+ *
+ * One operation at a time: start it, then step until it is not BUSY.
+ *     open --> [join] --> [clock] --> dial --> io --> hangup
+ * Starting one returns OK, or BUSY while another is under way: step, and try
+ * again.  A modem that resets, or loses its network, fails them all, for
+ * good; a dial that fails does not.
+ * ====================================================================== */
+
+enum { ESTLS_LINKS = 5 };
+
+typedef struct estlsi_port {
+    uint8_t id;
+    uint8_t flags;
+} estlsi_port;
+
+typedef struct estls_link {
+    uintptr_t self;
+    const estls_desc *d;
+    estls_at_engine at;
+    estls_at_cmd cmd;
+    uint32_t t0;      /* of the operation, or of the last pull */
+    uint32_t gate_t0; /* when the gate said wait ... */
+    uint32_t gate_ms; /* ... and for how long; 0: it did not */
+    uint32_t clock;   /* Unix seconds at clock_t0; 0: not set */
+    uint32_t clock_t0;
+    uint16_t sends; /* AT+CIPSEND that were started */
+    uint16_t asked; /* bytes that the pull under way asked for */
+    uint16_t owed;  /* bytes that the open prompt still wants */
+    uint8_t op;
+    uint8_t step;
+    uint8_t tries;
+    int8_t err;     /* sticky: the modem is lost */
+    int8_t rc;      /* of the last operation */
+    int8_t port_op; /* link id of the operation */
+    int8_t port_rx; /* link id of the payload under way, -1: nobody's */
+    estlsi_port port[ESTLS_LINKS];
+} estls_link;
+
+/* Takes the modem over, whatever state it is in: leaves transparent mode,
+ * echo off, links closed, CIPMUX and receive mode as the description says.
+ * Errors: E_ARG, E_SPACE; by step: E_TIMEOUT, E_MODEM, E_IO. */
+ESTLS_API int estls_link_open(estls_link *l,
+                              const estls_desc *d) ESTLSI_CHECKED;
+/* Joins d->ssid.  By step: E_NETWORK if refused, E_TIMEOUT.
+ * A modem that is joined to it already is left alone. */
+ESTLS_API int estls_link_join(estls_link *l) ESTLSI_CHECKED;
+/* Sets the modem's clock from d->sntp.  By step: E_CLOCK if it stays 1970. */
+ESTLS_API int estls_link_clock(estls_link *l) ESTLSI_CHECKED;
+/* Unix seconds by the modem's clock; 0 if estls_link_clock has not run. */
+ESTLS_API uint32_t estls_link_time(const estls_link *l);
+/* Opens TCP to host:port on link id (0 without mux).  E_ARG: id, or host
+ * holds a control character; E_SPACE: line_cap; by step: E_NETWORK. */
+ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
+                              uint8_t id) ESTLSI_CHECKED;
+/* Closes link id.  A peer that closed first is fine. */
+ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id) ESTLSI_CHECKED;
+/* ESTLS_OK: the last operation is done, or none was started. */
+ESTLS_API int estls_link_step(estls_link *l);
+/* The byte stream of link id, whole as long as the link is open.  Reading and
+ * writing step the modem.  read: E_CLOSED after the peer's last byte.  write:
+ * announces all that is offered as one send, of 2048 bytes at most, so offer
+ * a flight at once; it takes the first byte when the modem prompts. */
+ESTLS_API int estls_link_io(estls_link *l, uint8_t id,
+                            estls_io *io) ESTLSI_CHECKED;
+/* 1: each byte that was written has been acknowledged by SEND OK. */
+ESTLS_API int estls_link_flushed(const estls_link *l);
+
+#ifndef ESTLS_NO_TLS
+/* ======================================================================
+ * >>tls   a byte stream -> a TLS 1.2 byte stream, in place
+ *
+ *     HELLO      nothing sent yet       ClientHello taken: HANDSHAKE
+ *     HANDSHAKE                         application data allowed: OPEN
+ *     OPEN       read, write            estls_tls_close: CLOSING
+ *     CLOSING    close_notify           sent and answered, or 2 s: DONE
+ *     any        an error, the peer's close_notify: DONE, secrets wiped
+ * ====================================================================== */
+
+/* Follows the server's clear handshake from outside BearSSL, which tells
+ * neither whether max_fragment_length was agreed nor when a heavy step is
+ * next.  RFC 5246 6.2.1, 7.4; RFC 6066 4. */
+typedef struct estlsi_watch {
+    uint32_t message_left; /* bytes of the handshake message */
+    uint32_t value;        /* number that is being read in the ServerHello */
+    uint16_t skip;         /* bytes of it to pass over */
+    uint16_t record_left;  /* bytes of the record */
+    uint8_t record_have;   /* bytes of a record header */
+    uint8_t message_have;  /* bytes of a message header */
+    uint8_t record;        /* content type */
+    uint8_t message;       /* handshake type */
+    uint8_t hello;         /* where in the ServerHello */
+    uint8_t off;           /* 1: encrypted from here on */
+    uint8_t full;          /* 1: a Certificate came, so nothing was resumed */
+    uint8_t mfl;           /* 1: the server agreed to our fragment length */
+} estlsi_watch;
+
+/* A pinned key as BearSSL's certificate handler: vtable first. */
+typedef struct estlsi_pin {
+    const br_x509_class *vtable;
+    const br_x509_pkey *key;
+} estlsi_pin;
+
+/* Memory to check a certificate chain in; yours, as long as the session. */
+typedef struct estls_x509 {
+    const br_x509_class *vtable;
+    br_x509_minimal_context minimal;
+    uint32_t skip;  /* DER bytes to pass over */
+    uint32_t left;  /* bytes of the extensions that are left */
+    uint32_t value; /* length, or OID, that is being read */
+    uint8_t phase;  /* of the element */
+    uint8_t state;  /* in the certificate */
+    uint8_t count;  /* bytes of value still to come */
+    uint8_t tag;
+    uint8_t ext;  /* which extension we are in */
+    uint8_t seen; /* what the certificate has shown */
+    uint8_t leaf;
+    uint8_t refused; /* BearSSL's number of the first objection; 0: none */
+} estls_x509;
+
+typedef struct estls_tls {
+    uintptr_t self;
+    const estls_desc *d;
+    estls_io io;
+    br_ssl_client_context client;
+    estlsi_pin pin;
+    estls_x509 *x509; /* null: trust is by a pinned key */
+    estlsi_watch watch;
+    uint32_t t0;     /* of the phase, or of the last byte */
+    uint32_t budget; /* bytes that the peer may still send for nothing */
+    uint8_t *stage;  /* gathers the records of one flight */
+    uint16_t stage_cap;
+    uint16_t stage_len;
+    uint16_t stage_off;
+    uint16_t pending; /* bytes that wait for a heavy step */
+    uint16_t version; /* agreed; 0: not yet */
+    uint16_t suite;
+    int16_t detail;
+    int8_t err;
+    uint8_t state;
+    uint8_t offered; /* 1: a saved session went into the ClientHello */
+    uint8_t head_len;
+    uint8_t head[5]; /* of a record, taken before BearSSL had room for it */
+    uint8_t binding[16];
+} estls_tls;
+
+/* Trust by certificate: d->anchors, d->x509, d->host and d->unix_time. */
+ESTLS_API int estls_anchors(estls_tls *tls, void *binding);
+/* Trust by key: d->pin.  Smallest: no certificate is looked at, no clock is
+ * needed, and an expired or renewed certificate over the same key is fine. */
+ESTLS_API int estls_pin(estls_tls *tls, void *binding);
+
+/* Profiles.  Full: ECDHE with ECDSA or RSA, ChaCha20-Poly1305 or AES-128-GCM,
+ * P-256, P-384, P-521 and X25519, SHA-256 to SHA-512. */
+ESTLS_API void estls_full(br_ssl_client_context *client);
+/* Small: ECDHE_ECDSA with ChaCha20-Poly1305, P-256, SHA-256; for a pinned EC
+ * key, or a private P-256 chain. */
+ESTLS_API void estls_small(br_ssl_client_context *client);
+
+/* Starts TLS over io, which is copied; what it points to must stay.  Nothing
+ * is sent before the first step.  Errors: E_ARG, E_SPACE, E_ENTROPY, E_CLOCK,
+ * E_TRUST, E_NAME. */
+ESTLS_API int estls_tls_open(estls_tls *t, const estls_desc *d,
+                             const estls_io *io) ESTLSI_CHECKED;
+/* BUSY in the handshake and while written data is not sent, then OK.  Errors:
+ * E_INJECTED, E_TIMEOUT, E_PROTO, E_TRUST, E_EXPIRED, E_NAME, E_RECORD,
+ * E_VERSION, E_TRUNCATED, E_CLOSED, E_TLS, and those of io. */
+ESTLS_API int estls_tls_step(estls_tls *t);
+/* > 0 bytes at dst; 0 nothing yet; E_CLOSED: the peer closed with
+ * close_notify, nothing is missing; E_TRUNCATED: it did not; or as step.
+ * Sends first what was written. */
+ESTLS_API int estls_tls_read(estls_tls *t, void *dst, size_t cap);
+/* > 0 bytes taken; 0 not now: step, or in half duplex read first.  Bytes
+ * gather into one record until step or read sends it. */
+ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len);
+/* Sends what was written, then close_notify; unread data is dropped.  BUSY,
+ * then OK: closed by us or cleanly by the peer; else the first error. */
+ESTLS_API int estls_tls_close(estls_tls *t);
+/* 1: the next step runs elliptic-curve or RSA arithmetic. */
+ESTLS_API int estls_tls_heavy(const estls_tls *t);
+
+/* ======================================================================
+ * >>starttls   the preamble in clear text, then >>tls on the same stream
+ *
+ * A protocol is a row of exchanges: send a line, read its answer.
+ *     GREETING, HELLO, STARTTLS --> TLS --> OPEN
+ * What does not match fails the session; there is no way back to clear text,
+ * and nothing that was learnt in clear is kept.
+ * ====================================================================== */
+
+typedef struct estls_exchange {
+    const char *name; /* for estls_info */
+    const char *send; /* line without CR LF, "%" is client_name; null: none */
+    const char *done; /* how the answer's last line begins */
+    const char *more; /* how its other lines begin; null: there are none */
+    const char *need; /* keyword that must be one of the lines; null: none */
+} estls_exchange;
+
+typedef struct estls_proto {
+    const char *name;
+    const estls_exchange *dialogue; /* ends with a null name */
+    uint16_t port;                  /* the usual one */
+} estls_proto;
+
+/* SMTP and submission, RFC 3207. */
+ESTLS_API const estls_proto *estls_smtp(void);
+/* TLS from the first byte (implicit TLS, RFC 8314). */
+ESTLS_API const estls_proto *estls_direct(void);
+
+typedef struct estls_starttls {
+    uintptr_t self;
+    const estls_desc *d;
+    const estls_exchange *now;
+    estls_io io;
+    estls_tls tls;
+    uint32_t t0;
+    uint16_t budget; /* bytes that the server may still send in clear */
+    uint16_t len;    /* of the line in iobuf, or of what is left to send */
+    uint16_t off;
+    int8_t err;
+    uint8_t state;
+    uint8_t lines; /* of this answer */
+    uint8_t found;
+} estls_starttls;
+
+/* Starts the dialogue over io, which is copied.  Errors: those of
+ * estls_tls_open, at once; E_ARG for a client_name that cannot be one. */
+ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
+                                  const estls_io *io) ESTLSI_CHECKED;
+/* BUSY, then OK in TLS.  Errors: E_PROTO, E_REFUSED, E_NO_STARTTLS,
+ * E_INJECTED, E_CLOSED, E_TIMEOUT, and those of estls_tls_step. */
+ESTLS_API int estls_starttls_step(estls_starttls *s);
+
+/* ======================================================================
+ * >>session   the front door: modem, preamble and TLS as one object
+ * ====================================================================== */
+
+typedef struct estls {
+    uintptr_t self;
+    const estls_desc *d;
+    estls_link link;
+    estls_starttls starttls;
+    int8_t err;
+    uint8_t phase;
+} estls;
+
+/* What a session is doing and has done; for logs, watchdogs and batteries. */
+typedef struct estls_report {
+    const char *doing; /* "setup", "join", "clock", "dial", the preamble's
+                        * "greeting"..., "handshake", "open", "closing" */
+    int detail;        /* BearSSL's error number, or the modem's; 0: none */
+    uint32_t wait_ms;  /* the gate holds a send back for so long; 0: not */
+    uint16_t sends;    /* AT+CIPSEND so far */
+    uint16_t version;  /* 0x0303: TLS 1.2; 0: no handshake yet */
+    uint16_t suite;    /* cipher suite, IANA number */
+    uint8_t resumed;   /* 1: a saved session was taken up */
+    uint8_t heavy;     /* 1: the next step is elliptic-curve arithmetic */
+    uint8_t mfl;       /* 1: the server agreed to our max_fragment_length */
+} estls_report;
+
+/* Checks the whole description, then starts.  ESTLS_BUSY, or what is wrong:
+ * E_ARG, E_SPACE, E_ENTROPY, E_CLOCK, E_TRUST, E_NAME.  d is borrowed until
+ * the session is closed.  Nothing has been sent when it returns. */
+ESTLS_API int estls_open(estls *s, const estls_desc *d) ESTLSI_CHECKED;
+/* BUSY on the way to TLS and while written data waits; OK: in TLS and idle.
+ * Errors: all of >>link, >>starttls and >>tls. */
+ESTLS_API int estls_step(estls *s);
+/* As estls_tls_read, estls_tls_write; E_STATE before estls_step said OK. */
+ESTLS_API int estls_read(estls *s, void *dst, size_t cap);
+ESTLS_API int estls_write(estls *s, const void *src, size_t len);
+/* close_notify, then the modem's link.  BUSY, then OK, or the session's first
+ * error (E_TRUNCATED: the peer ended without close_notify).  Secrets are
+ * wiped when it is not BUSY.  Bounded by 7 s. */
+ESTLS_API int estls_close(estls *s);
+/* Any time after estls_open. */
+ESTLS_API void estls_info(const estls *s, estls_report *out);
+#endif /* ESTLS_NO_TLS */
+
+/* ======================================================================
+ * >>tx   "may I send now?", for weak cells
+ *
+ * estls_desc.gate is where the answer plugs in: >>link asks it before every
+ * AT+CIPSEND.  This room knows no other room but >>core.
+ * ====================================================================== */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ESTLS_H */
+
+#if defined ESTLS_IMPLEMENTATION && !defined ESTLSI_IMPLEMENTED
+#define ESTLSI_IMPLEMENTED
+
+/* Seconds at the start of the month this file was released: 2026-11-01. */
+#ifndef ESTLS_NOT_BEFORE
+#define ESTLS_NOT_BEFORE 1793491200
+#endif
+#ifndef ESTLS_PROFILE
+#define ESTLS_PROFILE estls_full
+#endif
+
+/* ======================================================================
+ * >>core
+ * ====================================================================== */
+
+ESTLS_API const char *estls_error_name(int rc)
+{
+    switch (rc) {
+#define ESTLSI_CASE(name, value, text, advice)                                 \
+    case value: return #name;
+        ESTLS_ERRORS(ESTLSI_CASE)
+#undef ESTLSI_CASE
+    default: return "?";
+    }
+}
+
+ESTLS_API const char *estls_strerror(int rc)
+{
+    switch (rc) {
+#define ESTLSI_CASE(name, value, text, advice)                                 \
+    case value: return text;
+        ESTLS_ERRORS(ESTLSI_CASE)
+#undef ESTLSI_CASE
+    default: return "not an error of this library";
+    }
+}
+
+ESTLS_API const char *estls_error_advice(int rc)
+{
+    switch (rc) {
+#define ESTLSI_CASE(name, value, text, advice)                                 \
+    case value: return advice;
+        ESTLS_ERRORS(ESTLSI_CASE)
+#undef ESTLSI_CASE
+    default: return "";
+    }
+}
+
+/* An object's mark is its address, scrambled: a copy has another. */
+static uintptr_t estlsi_core_mark(const void *object)
+{
+    return (uintptr_t)object ^ (uintptr_t)0xA5C3;
+}
+
+static int estlsi_core_past(uint32_t now, uint32_t t0, uint32_t limit)
+{
+    return (uint32_t)(now - t0) >= limit;
+}
+
+static uint32_t estlsi_core_tick(const estls_io *io)
+{
+    return io->tick(io->user);
+}
+
+static int estlsi_core_io_ok(const estls_io *io)
+{
+    return io->read && io->write && io->tick;
+}
+
+/* What goes into a line must not end it, and must be a name's length. */
+static int estlsi_core_text_ok(const char *text, size_t max)
+{
+    size_t i;
+
+    for (i = 0; text[i]; i++) {
+        if (i == max || (uint8_t)text[i] < 0x20 || text[i] == 0x7f) {
+            return 0;
+        }
+    }
+    return i > 0;
+}
+
+static uint8_t estlsi_core_lower(char c)
+{
+    return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* ======================================================================
+ * >>at
+ * ====================================================================== */
+
+#define ESTLSI_W ESTLS_AT_WHOLE
+#define ESTLSI_I (ESTLS_AT_WHOLE | ESTLS_AT_ID)
+#define ESTLSI_N ESTLS_AT_NUMBER
+
+static const estls_at_rule estlsi_at_esp_rules[] = {
+    ESTLS_AT_RULE("+CIPRECVDATA,", ESTLS_AT_PAYLOAD, 0, 0, ':'),
+    ESTLS_AT_RULE("+CIPRECVDATA:", ESTLS_AT_PAYLOAD, 0, 0, ','),
+    ESTLS_AT_RULE("+CME ERROR:", ESTLS_AT_ERROR, ESTLSI_N, 0, 0),
+    ESTLS_AT_RULE("+CMS ERROR:", ESTLS_AT_ERROR, ESTLSI_N, 0, 0),
+    ESTLS_AT_RULE("+IPD,", ESTLS_AT_PAYLOAD, ESTLS_AT_ID_EVEN, 0, ':'),
+    ESTLS_AT_RULE("AT+", ESTLS_AT_ECHO, 0, 0, 0),
+    ESTLS_AT_RULE("ATE", ESTLS_AT_ECHO, 0, 0, 0),
+    ESTLS_AT_RULE("AT", ESTLS_AT_ECHO, ESTLSI_W, 0, 0),
+    ESTLS_AT_RULE("CONNECT", ESTLS_AT_URC, ESTLSI_I, ESTLS_AT_CONNECT, 0),
+    ESTLS_AT_RULE("CONNECT FAIL", ESTLS_AT_URC, ESTLSI_I, ESTLS_AT_CLOSED, 0),
+    ESTLS_AT_RULE("CLOSED", ESTLS_AT_URC, ESTLSI_I, ESTLS_AT_CLOSED, 0),
+    ESTLS_AT_RULE("ERROR", ESTLS_AT_ERROR, ESTLSI_W, 0, 0),
+    ESTLS_AT_RULE("FAIL", ESTLS_AT_ERROR, ESTLSI_W, 0, 0),
+    ESTLS_AT_RULE("OK", ESTLS_AT_OK, ESTLSI_W, 0, 0),
+    ESTLS_AT_RULE("Recv ", ESTLS_AT_URC, ESTLSI_N, ESTLS_AT_TAKEN, 0),
+    ESTLS_AT_RULE("SEND OK", ESTLS_AT_OK, ESTLSI_W, ESTLS_AT_SENT, 0),
+    ESTLS_AT_RULE("SEND FAIL", ESTLS_AT_ERROR, ESTLSI_W, ESTLS_AT_NOT_SENT, 0),
+    ESTLS_AT_RULE("WIFI GOT IP", ESTLS_AT_URC, ESTLSI_W, ESTLS_AT_WIFI_UP, 0),
+    ESTLS_AT_RULE("WIFI DISCONNECT", ESTLS_AT_URC, ESTLSI_W, ESTLS_AT_WIFI_DOWN,
+                  0),
+    ESTLS_AT_RULE("busy ", ESTLS_AT_BUSY, 0, 0, 0),
+    ESTLS_AT_RULE("ready", ESTLS_AT_RESET, ESTLSI_W, 0, 0),
+    ESTLS_AT_RULES_END};
+
+#undef ESTLSI_W
+#undef ESTLSI_I
+#undef ESTLSI_N
+
+ESTLS_API const estls_at_rule *estls_at_esp(void)
+{
+    return estlsi_at_esp_rules;
+}
+
+ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
+                            char *line, size_t cap)
+{
+    memset(at, 0, sizeof *at);
+    if (!rules || !line) {
+        return ESTLS_E_ARG;
+    }
+    if (cap < 16) {
+        return ESTLS_E_SPACE;
+    }
+    at->rules = rules;
+    at->line = line;
+    at->cap = (uint16_t)(cap > 0x7fff ? 0x7fff : cap);
+    at->self = estlsi_core_mark(at);
+    return ESTLS_OK;
+}
+
+/* The one decimal reader of the house: digits only, all of them, or no. */
+static int estlsi_at_decimal(const char *p, const char *end, uint32_t *out)
+{
+    uint32_t v = 0;
+    uint32_t digit;
+
+    if (p == end) {
+        return 0;
+    }
+    for (; p != end; p++) {
+        digit = (uint32_t)(uint8_t)*p - '0';
+        if (digit > 9 || v > 429496729u || (v == 429496729u && digit > 5)) {
+            return 0;
+        }
+        v = v * 10 + digit;
+    }
+    *out = v;
+    return 1;
+}
+
+/* Splits "0,CLOSED": returns the bytes of "0,", and the id; else 0. */
+static size_t estlsi_at_id(const char *text, size_t n, int8_t *id)
+{
+    size_t i = 0;
+    uint32_t v;
+
+    while (i < n && i < 4 && text[i] != ',') {
+        i++;
+    }
+    if (i == n || text[i] != ',' || !estlsi_at_decimal(text, text + i, &v) ||
+        v > 127) {
+        return 0;
+    }
+    *id = (int8_t)v;
+    return i + 1;
+}
+
+static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
+                                           const char *text, size_t n,
+                                           uint8_t need)
+{
+    const uint8_t c = (uint8_t)text[0];
+    size_t i;
+
+    while ((uint8_t)r->text[0] < c) {
+        r++;
+    }
+    for (; (uint8_t)r->text[0] == c && r->len; r++) {
+        if (r->len > n || (r->match & need) != need) {
+            continue;
+        }
+        i = 1;
+        while (i < r->len && r->text[i] == text[i]) {
+            i++;
+        }
+        if (i == r->len && (i == n || !(r->match & ESTLS_AT_WHOLE))) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* Number that a rule's text is followed by: "Recv 5 bytes", "ERROR: 10". */
+static uint32_t estlsi_at_tail(const char *p, const char *end)
+{
+    const char *digits;
+    uint32_t v;
+
+    while (p != end && *p == ' ') {
+        p++;
+    }
+    digits = p;
+    while (p != end && *p != ' ') {
+        p++;
+    }
+    return estlsi_at_decimal(digits, p, &v) ? v : 0xffffffffu;
+}
+
+static uint8_t estlsi_at_unmatched(const estls_at *at, const char *text,
+                                   size_t n)
+{
+    size_t i;
+
+    for (i = 0; at->expect && at->expect[i]; i++) {
+        if (i == n || at->expect[i] != text[i]) {
+            return ESTLS_AT_URC;
+        }
+    }
+    return ESTLS_AT_LINE;
+}
+
+/* A whole line: what is it? */
+static void estlsi_at_line(estls_at *at, const char *text, size_t n,
+                           estls_at_event *ev)
+{
+    const estls_at_rule *r;
+    size_t prefix = 0;
+
+    ev->text = text;
+    ev->len = n;
+    if (n > at->cap) {
+        ev->len = at->cap;
+        ev->overlong = 1;
+        ev->kind = ESTLS_AT_LINE;
+        return;
+    }
+    if (text[0] >= '0' && text[0] <= '9') {
+        prefix = estlsi_at_id(text, n, &ev->id);
+    }
+    r = prefix == n ? NULL
+                    : estlsi_at_find(at->rules, text + prefix, n - prefix,
+                                     prefix ? ESTLS_AT_ID : 0);
+    if (!r) {
+        ev->id = -1;
+        ev->kind = estlsi_at_unmatched(at, text, n);
+        return;
+    }
+    ev->kind = r->kind;
+    ev->tag = r->tag;
+    if (r->match & ESTLS_AT_NUMBER) {
+        ev->number = estlsi_at_tail(text + r->len, text + n);
+    }
+}
+
+/* Where a payload header ends: behind its terminator outside quotes, or n
+ * where that is missing.  Counts its fields. */
+static size_t estlsi_at_header_end(const char *p, size_t i, size_t n, char end,
+                                   uint8_t *fields)
+{
+    uint8_t quoted = 0;
+
+    *fields = 1;
+    for (; i < n; i++) {
+        if (p[i] == '"') {
+            quoted = (uint8_t)!quoted;
+        } else if (!quoted && p[i] == end) {
+            return i + 1;
+        } else if (!quoted && p[i] == ',' && *fields < 255) {
+            ++*fields;
+        }
+    }
+    return n + 1;
+}
+
+/* Reads "id,length" or "length" from a header's fields; whole: more fields
+ * may follow, since the header has its terminator. */
+static int estlsi_at_header_fields(const estls_at_rule *r, const char *p,
+                                   const char *end, uint8_t fields, int whole,
+                                   estls_at_event *ev)
+{
+    const char *q;
+    int has_id = (r->match & ESTLS_AT_ID_FIRST) ||
+                 ((r->match & ESTLS_AT_ID_EVEN) && fields % 2 == 0);
+
+    ev->id = -1;
+    if (has_id) {
+        size_t n = estlsi_at_id(p, (size_t)(end - p), &ev->id);
+        if (!n) {
+            return 0;
+        }
+        p += n;
+    }
+    q = p;
+    while (q != end && *q != ',') {
+        q++;
+    }
+    return estlsi_at_decimal(p, q, &ev->number) && ev->number <= 0xffff &&
+           (q == end || whole);
+}
+
+/* If text begins a payload header that is complete, tells so and returns its
+ * length; eol: the line is complete, so the header ends here anyway. */
+static size_t estlsi_at_header(estls_at *at, const char *text, size_t n,
+                               int eol, estls_at_event *ev)
+{
+    const estls_at_rule *r = estlsi_at_find(at->rules, text, n, 0);
+    uint8_t fields;
+    size_t size;
+    int ok;
+
+    if (!r || r->kind != ESTLS_AT_PAYLOAD) {
+        return 0;
+    }
+    size = estlsi_at_header_end(text, r->len, n, r->end, &fields);
+    if (size > n && !eol) {
+        return 0;
+    }
+    ok = estlsi_at_header_fields(r, text + r->len, text + size - 1, fields,
+                                 size <= n, ev);
+    ev->text = text;
+    ev->len = size > n ? n : size;
+    ev->tag = r->tag;
+    ev->kind = (uint8_t)(!ok        ? ESTLS_AT_BAD
+                         : size > n ? ESTLS_AT_AVAIL
+                                    : ESTLS_AT_PAYLOAD);
+    at->skip = (uint8_t)(!ok && !eol);
+    if (ev->kind == ESTLS_AT_PAYLOAD) {
+        at->left = (uint16_t)ev->number;
+        at->id = ev->id;
+    }
+    return ev->len;
+}
+
+static size_t estlsi_at_payload(estls_at *at, const char *bytes, size_t n,
+                                estls_at_event *ev)
+{
+    if (n > at->left) {
+        n = at->left;
+    }
+    at->left = (uint16_t)(at->left - n);
+    ev->kind = n ? ESTLS_AT_DATA : ESTLS_AT_NONE;
+    ev->id = at->id;
+    ev->text = bytes;
+    ev->len = n;
+    return n;
+}
+
+/* Keeps a run of text for later; what does not fit is not kept. */
+static void estlsi_at_keep(estls_at *at, const char *run, size_t n)
+{
+    const size_t room = (size_t)(at->cap - at->len);
+
+    if (n > room) {
+        n = room;
+    }
+    memcpy(at->line + at->len, run, n);
+    at->len = (uint16_t)(at->len + n);
+}
+
+/* Parses a run of ordinary bytes and the byte that ended it, if any.  Returns
+ * what was taken; *ev says whether something came of it. */
+static size_t estlsi_at_run(estls_at *at, const char *p, const char *end,
+                            estls_at_event *ev)
+{
+    const char *q = p;
+    const char *text = p;
+    size_t n, used, kept = 0;
+    int eol;
+
+    while (q != end && (uint8_t)*q > 0x13) {
+        q++;
+    }
+    n = (size_t)(q - p);
+    used = n + (q != end) + (end - q > 1 && q[0] == '\r' && q[1] == '\n');
+    eol = q != end && p[used - 1] == '\n';
+    if (at->skip) {
+        at->skip = (uint8_t)!eol;
+        return used;
+    }
+    if (at->len || !eol) {
+        kept = at->len;
+        estlsi_at_keep(at, p, n);
+        text = at->line;
+        n += kept;
+    }
+    if (n == 0) {
+        return used;
+    }
+    kept = estlsi_at_header(at, text, n > at->cap ? at->cap : n,
+                            eol && n <= at->cap, ev) -
+           kept;
+    if (ev->kind) {
+        at->len = 0;
+        return ev->kind == ESTLS_AT_PAYLOAD || at->skip ? kept : used;
+    }
+    if (eol || n > at->cap) {
+        at->len = 0;
+        at->skip = (uint8_t)!eol;
+        estlsi_at_line(at, text, n, ev);
+    }
+    return used;
+}
+
+ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
+                               estls_at_event *ev)
+{
+    const char *p = bytes;
+    const char *end = bytes + n;
+
+    ev->kind = ESTLS_AT_NONE;
+    ev->tag = 0;
+    ev->overlong = 0;
+    ev->id = -1;
+    ev->number = 0xffffffffu;
+    if (at->left) {
+        return estlsi_at_payload(at, bytes, n, ev);
+    }
+    while (p != end && !ev->kind) {
+        if (at->len || at->skip || (*p != '>' && *p != ' ')) {
+            p += estlsi_at_run(at, p, end, ev);
+        } else if (*p == '>' && at->prompt) {
+            ev->kind = ESTLS_AT_PROMPT;
+            ev->text = p++;
+            ev->len = 1;
+            at->prompt = 0;
+            at->blank = 1;
+        } else if (*p == ' ' && at->blank) {
+            at->blank = 0;
+            p++;
+        } else {
+            p += estlsi_at_run(at, p, end, ev);
+        }
+    }
+    return (size_t)(p - bytes);
+}
+
+ESTLS_API void estls_at_resync(estls_at *at)
+{
+    at->left = 0;
+    at->len = 0;
+    at->skip = 1;
+}
+
+ESTLS_API void estls_at_fields_of(estls_at_fields *f, const char *text,
+                                  size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && text[i] != ':' && text[i] != '=' && text[i] != '"') {
+        i++;
+    }
+    if (i == len || text[i] == '"') {
+        i = 0;
+    } else {
+        i++;
+    }
+    f->p = text + i;
+    f->end = text + len;
+}
+
+ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
+{
+    const char *p = f->p;
+    uint8_t quoted = 0;
+    uint8_t depth = 0;
+
+    if (!p) {
+        return 0;
+    }
+    while (p != f->end && *p == ' ') {
+        p++;
+    }
+    field->p = p;
+    for (; p != f->end && (quoted || depth || *p != ','); p++) {
+        if (*p == '"') {
+            quoted = (uint8_t)!quoted;
+        } else if (quoted && *p == '\\' && p + 1 != f->end) {
+            p++;
+        } else if (!quoted && *p == '(' && depth < 255) {
+            depth++;
+        } else if (!quoted && *p == ')' && depth) {
+            depth--;
+        }
+    }
+    field->n = (size_t)(p - field->p);
+    f->p = p == f->end ? NULL : p + 1;
+    return 1;
+}
+
+ESTLS_API int estls_at_uint(const estls_span *field, uint32_t *out)
+{
+    return estlsi_at_decimal(field->p, field->p + field->n, out)
+               ? ESTLS_OK
+               : ESTLS_E_PROTO;
+}
+
+ESTLS_API int estls_at_int(const estls_span *field, int32_t *out)
+{
+    const uint32_t minus = field->n && field->p[0] == '-';
+    uint32_t v;
+
+    if (!estlsi_at_decimal(field->p + minus, field->p + field->n, &v) ||
+        v > 0x7fffffffu + minus) {
+        return ESTLS_E_PROTO;
+    }
+    /* -2^31 has no positive twin */
+    *out = minus ? -(int32_t)(v / 2) - (int32_t)(v - v / 2) : (int32_t)v;
+    return ESTLS_OK;
+}
+
+static uint8_t estlsi_at_nibble(char c)
+{
+    const uint8_t lower = estlsi_core_lower(c);
+
+    if (c >= '0' && c <= '9') {
+        return (uint8_t)(c - '0');
+    }
+    return (uint8_t)(lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 16);
+}
+
+ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out)
+{
+    const char *p = field->p;
+    const char *end = p + field->n;
+    uint32_t v = 0;
+
+    if (field->n > 1 && *p == '"' && end[-1] == '"') {
+        p++;
+        end--;
+    }
+    if (p == end || end - p > 8) {
+        return ESTLS_E_PROTO;
+    }
+    for (; p != end; p++) {
+        if (estlsi_at_nibble(*p) > 15) {
+            return ESTLS_E_PROTO;
+        }
+        v = v << 4 | estlsi_at_nibble(*p);
+    }
+    *out = v;
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_at_range(const estls_span *field, uint32_t *lo,
+                             uint32_t *hi)
+{
+    const char *p = field->p;
+    const char *end = p + field->n;
+    const char *dash;
+    uint32_t first, last;
+
+    if (field->n > 1 && *p == '(' && end[-1] == ')') {
+        p++;
+        end--;
+    }
+    dash = p;
+    while (dash != end && *dash != '-') {
+        dash++;
+    }
+    if (dash == end || !estlsi_at_decimal(p, dash, &first) ||
+        !estlsi_at_decimal(dash + 1, end, &last) || first > last) {
+        return ESTLS_E_PROTO;
+    }
+    *lo = first;
+    *hi = last;
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap)
+{
+    const char *p = field->p;
+    const char *end = p + field->n;
+    const int quoted = field->n && *p == '"';
+    size_t n = 0;
+
+    for (p += quoted; p != end && !(quoted && *p == '"'); p++) {
+        if (quoted && *p == '\\' && p + 1 != end) {
+            p++;
+        }
+        if (n + 1 >= cap || n >= 0x7fff) {
+            return ESTLS_E_SPACE;
+        }
+        dst[n++] = *p;
+    }
+    if (quoted && p + 1 != end) {
+        return ESTLS_E_PROTO;
+    }
+    if (n >= cap) {
+        return ESTLS_E_SPACE;
+    }
+    dst[n] = 0;
+    return (int)n;
+}
+
+static void estlsi_at_put(estls_at_command *c, char byte)
+{
+    if (c->len == c->cap) {
+        c->rc = ESTLS_E_SPACE;
+        return;
+    }
+    c->text[c->len++] = byte;
+}
+
+/* Text from the application: a control character would end the command. */
+static void estlsi_at_put_text(estls_at_command *c, const char *s, int escape)
+{
+    for (; *s && !c->rc; s++) {
+        if ((uint8_t)*s < 0x20 || *s == 0x7f) {
+            c->rc = ESTLS_E_ARG;
+            return;
+        }
+        if (escape && (*s == '"' || *s == ',' || *s == '\\')) {
+            estlsi_at_put(c, '\\');
+        }
+        estlsi_at_put(c, *s);
+    }
+}
+
+static void estlsi_at_separate(estls_at_command *c)
+{
+    estlsi_at_put(c, c->fields++ ? ',' : '=');
+}
+
+ESTLS_API void estls_at_begin(estls_at_command *c, char *text, size_t cap,
+                              const char *verb)
+{
+    c->text = text;
+    c->cap = cap > 0x7fff ? 0x7fff : cap;
+    c->len = 0;
+    c->rc = ESTLS_OK;
+    c->fields = 0;
+    estlsi_at_put_text(c, "AT", 0);
+    estlsi_at_put_text(c, verb, 0);
+}
+
+ESTLS_API void estls_at_add_int(estls_at_command *c, int32_t value)
+{
+    uint32_t v = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
+    char digits[10];
+    uint8_t n = 0;
+
+    estlsi_at_separate(c);
+    if (value < 0) {
+        estlsi_at_put(c, '-');
+    }
+    do {
+        digits[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    while (n) {
+        estlsi_at_put(c, digits[--n]);
+    }
+}
+
+ESTLS_API void estls_at_add_text(estls_at_command *c, const char *value)
+{
+    estlsi_at_separate(c);
+    if (!value) {
+        return;
+    }
+    estlsi_at_put(c, '"');
+    estlsi_at_put_text(c, value, 1);
+    estlsi_at_put(c, '"');
+}
+
+ESTLS_API int estls_at_end(estls_at_command *c)
+{
+    estlsi_at_put(c, '\r');
+    estlsi_at_put(c, '\n');
+    return c->rc ? c->rc : (int)c->len;
+}
+
+/* -- transactions ---------------------------------------------------------- */
+
+enum {
+    ESTLSI_AT_IDLE,
+    ESTLSI_AT_GUARD, /* the silence before +++ */
+    ESTLSI_AT_SEND,
+    ESTLSI_AT_WAIT,
+    ESTLSI_AT_RAW, /* prompted; the owner writes payload */
+    ESTLSI_AT_BACKOFF,
+    ESTLSI_AT_DESYNC, /* an answer may still come: probe before the next */
+    ESTLSI_AT_PROBE
+};
+
+enum {
+    /* ESP-AT wants 20 ms of silence before +++, V.250 modems 1 s; then no
+     * command for 1 s. */
+    ESTLSI_AT_GUARD_MS = 1100,
+    ESTLSI_AT_PROBE_MS = 1000,
+    ESTLSI_AT_PROBES = 3,
+    ESTLSI_AT_BUSY_MS = 50, /* doubled each time */
+    ESTLSI_AT_BUSY_TRIES = 8,
+    ESTLSI_AT_STALL_MS = 5000, /* between two bytes of a payload */
+    ESTLSI_AT_READS = 8        /* chunks of the UART in one step */
+};
+
+/* Answered by a line of its own before OK, so that a late OK of an older
+ * command cannot pass for its answer.  In every ESP-AT generation. */
+#define ESTLSI_AT_PROBE_TEXT "AT+CIPMUX?\r\n"
+#define ESTLSI_AT_PROBE_LINE "+CIPMUX:"
+/* No line of a modem begins so: what comes unasked is a URC. */
+#define ESTLSI_AT_NO_LINE "\n"
+
+static void estlsi_at_enter(estls_at_engine *e, uint8_t state)
+{
+    e->state = state;
+    e->t0 = estlsi_core_tick(e->io);
+    e->off = 0;
+    e->at.prompt = 0;
+    e->at.expect = ESTLSI_AT_NO_LINE;
+}
+
+static void estlsi_at_finish(estls_at_engine *e, int rc, uint8_t next)
+{
+    estls_at_cmd *cmd = e->head;
+
+    e->head = cmd->next;
+    cmd->next = NULL;
+    estlsi_at_enter(e, next);
+    e->tries = 0;
+    if (cmd->done) {
+        cmd->done(cmd, rc);
+    }
+}
+
+ESTLS_API int estls_at_open(estls_at_engine *e, const estls_io *io,
+                            const estls_at_rule *rules, char *line, size_t cap,
+                            void (*event)(void *, const estls_at_event *),
+                            void *user)
+{
+    int rc;
+
+    memset(e, 0, sizeof *e);
+    if (!io || !estlsi_core_io_ok(io) || !event) {
+        return ESTLS_E_ARG;
+    }
+    rc = estls_at_init(&e->at, rules, line, cap);
+    if (rc) {
+        return rc;
+    }
+    e->io = io;
+    e->event = event;
+    e->user = user;
+    e->self = estlsi_core_mark(e);
+    estlsi_at_enter(e, ESTLSI_AT_IDLE);
+    return ESTLS_OK;
+}
+
+static int estlsi_at_cmd_ok(const estls_at_cmd *cmd)
+{
+    size_t i;
+
+    if (!cmd->text || cmd->kind > ESTLS_AT_ESCAPE) {
+        return 0;
+    }
+    if (cmd->kind == ESTLS_AT_ESCAPE) {
+        return cmd->len == 3;
+    }
+    for (i = 0; i < cmd->len && (uint8_t)cmd->text[i] >= 0x20; i++) {
+    }
+    return cmd->len > 2 && i == (size_t)cmd->len - 2 && cmd->text[i] == '\r' &&
+           cmd->text[i + 1] == '\n';
+}
+
+ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
+{
+    estls_at_cmd **link = &e->head;
+
+    if (e->self != estlsi_core_mark(e)) {
+        return ESTLS_E_STATE;
+    }
+    if (!estlsi_at_cmd_ok(cmd)) {
+        return ESTLS_E_ARG;
+    }
+    for (; *link; link = &(*link)->next) {
+        if (*link == cmd) {
+            return ESTLS_E_ARG;
+        }
+    }
+    cmd->next = NULL;
+    *link = cmd;
+    return ESTLS_OK;
+}
+
+ESTLS_API void estls_at_abort(estls_at_engine *e, estls_at_cmd *cmd)
+{
+    estls_at_cmd **link = &e->head;
+
+    while (*link && *link != cmd) {
+        link = &(*link)->next;
+    }
+    if (!*link) {
+        return;
+    }
+    if (cmd == e->head && e->state != ESTLSI_AT_DESYNC &&
+        e->state != ESTLSI_AT_PROBE && e->state != ESTLSI_AT_IDLE) {
+        estlsi_at_enter(e, ESTLSI_AT_DESYNC);
+    }
+    *link = cmd->next;
+    cmd->next = NULL;
+}
+
+/* The modem booted: whatever was asked, nothing will be answered. */
+static void estlsi_at_reset(estls_at_engine *e)
+{
+    estls_at_cmd *last = e->head;
+
+    while (last && last->next) {
+        last = last->next;
+    }
+    estlsi_at_enter(e, ESTLSI_AT_IDLE);
+    while (last && e->head) {
+        estls_at_cmd *cmd = e->head;
+        estlsi_at_finish(e, ESTLS_E_MODEM, ESTLSI_AT_IDLE);
+        if (cmd == last) {
+            break;
+        }
+    }
+}
+
+static void estlsi_at_busy(estls_at_engine *e)
+{
+    if (e->state != ESTLSI_AT_WAIT) {
+        return;
+    }
+    if (e->tries == ESTLSI_AT_BUSY_TRIES) {
+        estlsi_at_finish(e, ESTLS_E_MODEM, ESTLSI_AT_DESYNC);
+        return;
+    }
+    e->tries++;
+    estlsi_at_enter(e, ESTLSI_AT_BACKOFF);
+}
+
+static void estlsi_at_final(estls_at_engine *e, const estls_at_event *ev)
+{
+    if (e->state == ESTLSI_AT_PROBE && e->synced && ev->kind == ESTLS_AT_OK) {
+        estlsi_at_enter(e, ESTLSI_AT_IDLE);
+        e->tries = 0;
+        return;
+    }
+    if (e->state != ESTLSI_AT_WAIT && e->state != ESTLSI_AT_RAW) {
+        return; /* late, of a command that was given up */
+    }
+    if (ev->kind == ESTLS_AT_ERROR) {
+        e->code = ev->number;
+        estlsi_at_finish(e, ESTLS_E_MODEM, ESTLSI_AT_IDLE);
+    } else if (e->state == ESTLSI_AT_WAIT &&
+               e->head->kind == ESTLS_AT_PROMPTS) {
+        return; /* the OK before '>' */
+    } else {
+        estlsi_at_finish(e, ESTLS_OK, ESTLSI_AT_IDLE);
+    }
+}
+
+static void estlsi_at_dispatch(estls_at_engine *e, const estls_at_event *ev)
+{
+    switch (ev->kind) {
+    case ESTLS_AT_NONE:
+    case ESTLS_AT_ECHO: break;
+    case ESTLS_AT_OK:
+    case ESTLS_AT_ERROR: estlsi_at_final(e, ev); break;
+    case ESTLS_AT_BUSY: estlsi_at_busy(e); break;
+    case ESTLS_AT_PROMPT:
+        estlsi_at_enter(e, ESTLSI_AT_RAW);
+        /* fall through */
+    case ESTLS_AT_LINE:
+        if (e->state == ESTLSI_AT_PROBE) {
+            e->synced = 1;
+        } else if (e->head && e->head->event) {
+            e->head->event(e->head, ev);
+        }
+        break;
+    case ESTLS_AT_PAYLOAD:
+        e->t0 = estlsi_core_tick(e->io);
+        e->event(e->user, ev);
+        break;
+    case ESTLS_AT_RESET:
+        estlsi_at_reset(e);
+        /* fall through */
+    default: e->event(e->user, ev); break;
+    }
+}
+
+/* Reads the UART and dispatches until there is nothing, or payload comes. */
+static int estlsi_at_pump(estls_at_engine *e)
+{
+    estls_at_event ev;
+    uint8_t reads = 0;
+    int n;
+
+    while (!e->at.left) {
+        if (e->rx_pos == e->rx_len) {
+            if (reads++ == ESTLSI_AT_READS) {
+                return ESTLS_OK;
+            }
+            n = e->io->read(e->io->user, e->rx, sizeof e->rx);
+            if (n <= 0) {
+                return n < 0 ? ESTLS_E_IO : ESTLS_OK;
+            }
+            e->rx_pos = 0;
+            e->rx_len = (uint8_t)n;
+        }
+        e->rx_pos =
+            (uint8_t)(e->rx_pos + estls_at_feed(&e->at, e->rx + e->rx_pos,
+                                                (size_t)(e->rx_len - e->rx_pos),
+                                                &ev));
+        estlsi_at_dispatch(e, &ev);
+    }
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
+{
+    const size_t ready = (size_t)(e->rx_len - e->rx_pos);
+    int n;
+
+    if (cap > e->at.left) {
+        cap = e->at.left;
+    }
+    if (cap == 0) {
+        return 0;
+    }
+    if (ready) {
+        n = (int)(cap < ready ? cap : ready);
+        memcpy(dst, e->rx + e->rx_pos, (size_t)n);
+        e->rx_pos = (uint8_t)(e->rx_pos + n);
+    } else {
+        n = e->io->read(e->io->user, dst, cap);
+    }
+    if (n < 0) {
+        return ESTLS_E_IO;
+    }
+    if (n) {
+        e->at.left = (uint16_t)(e->at.left - n);
+        e->t0 = estlsi_core_tick(e->io);
+    } else if (estlsi_core_past(estlsi_core_tick(e->io), e->t0,
+                                ESTLSI_AT_STALL_MS)) {
+        estls_at_resync(&e->at);
+        return ESTLS_E_TIMEOUT;
+    }
+    return n;
+}
+
+/* Writes text from where it stopped; 1: all of it is out. */
+static int estlsi_at_push(estls_at_engine *e, const char *text, size_t len)
+{
+    int n = e->io->write(e->io->user, text + e->off, len - e->off);
+
+    if (n < 0) {
+        return ESTLS_E_IO;
+    }
+    e->off = (uint16_t)(e->off + n);
+    return e->off == len;
+}
+
+static int estlsi_at_send(estls_at_engine *e)
+{
+    estls_at_cmd *cmd = e->head;
+    int n = estlsi_at_push(e, cmd->text, cmd->len);
+
+    if (n < 0) {
+        estlsi_at_finish(e, n, ESTLSI_AT_IDLE);
+        return n;
+    }
+    if (n) {
+        estlsi_at_enter(e, ESTLSI_AT_WAIT);
+        e->at.prompt = cmd->kind == ESTLS_AT_PROMPTS;
+        e->at.expect = cmd->expect;
+    }
+    return ESTLS_OK;
+}
+
+/* Asks for a line that only this probe brings.  When nobody answers, the
+ * command at the head of the queue pays for it. */
+static int estlsi_at_probe(estls_at_engine *e, uint32_t now)
+{
+    const size_t len = sizeof ESTLSI_AT_PROBE_TEXT - 1;
+    int n;
+
+    if (e->state == ESTLSI_AT_DESYNC) {
+        if (!e->head) {
+            return ESTLS_OK;
+        }
+        if (e->head->kind == ESTLS_AT_ESCAPE) {
+            estlsi_at_enter(e, ESTLSI_AT_GUARD);
+            return ESTLS_OK;
+        }
+        if (e->tries++ == ESTLSI_AT_PROBES) {
+            estlsi_at_finish(e, ESTLS_E_TIMEOUT, ESTLSI_AT_DESYNC);
+            return ESTLS_OK;
+        }
+        estlsi_at_enter(e, ESTLSI_AT_PROBE);
+        e->at.expect = ESTLSI_AT_PROBE_LINE;
+        e->synced = 0;
+    }
+    if (e->off < len) {
+        n = estlsi_at_push(e, ESTLSI_AT_PROBE_TEXT, len);
+        return n < 0 ? n : ESTLS_OK;
+    }
+    if (estlsi_core_past(now, e->t0, ESTLSI_AT_PROBE_MS)) {
+        estlsi_at_enter(e, ESTLSI_AT_DESYNC);
+    }
+    return ESTLS_OK;
+}
+
+static uint32_t estlsi_at_limit(const estls_at_engine *e)
+{
+    if (e->head->kind == ESTLS_AT_ESCAPE) {
+        return ESTLSI_AT_GUARD_MS;
+    }
+    return e->head->timeout_ms;
+}
+
+/* What the clock makes of the state.  A payload under way stops it: its
+ * reader may be busy for as long as an elliptic curve takes. */
+static int estlsi_at_turn(estls_at_engine *e)
+{
+    const uint32_t now = estlsi_core_tick(e->io);
+
+    if (e->at.left) {
+        return ESTLS_OK;
+    }
+    switch (e->state) {
+    case ESTLSI_AT_IDLE:
+        if (e->head) {
+            estlsi_at_enter(e, e->head->kind == ESTLS_AT_ESCAPE
+                                   ? ESTLSI_AT_GUARD
+                                   : ESTLSI_AT_SEND);
+        }
+        break;
+    case ESTLSI_AT_GUARD:
+        if (estlsi_core_past(now, e->t0, ESTLSI_AT_GUARD_MS)) {
+            estlsi_at_enter(e, ESTLSI_AT_SEND);
+        }
+        break;
+    case ESTLSI_AT_BACKOFF:
+        if (estlsi_core_past(now, e->t0,
+                             (uint32_t)ESTLSI_AT_BUSY_MS << e->tries)) {
+            estlsi_at_enter(e, ESTLSI_AT_SEND);
+        }
+        break;
+    case ESTLSI_AT_DESYNC:
+    case ESTLSI_AT_PROBE: return estlsi_at_probe(e, now);
+    default:
+        if (estlsi_core_past(now, e->t0, estlsi_at_limit(e))) {
+            int escaped =
+                e->head->kind == ESTLS_AT_ESCAPE && e->state == ESTLSI_AT_WAIT;
+            estlsi_at_finish(e, escaped ? ESTLS_OK : ESTLS_E_TIMEOUT,
+                             ESTLSI_AT_DESYNC);
+        }
+        break;
+    }
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_at_step(estls_at_engine *e)
+{
+    int rc;
+
+    if (e->self != estlsi_core_mark(e)) {
+        return ESTLS_E_STATE;
+    }
+    rc = estlsi_at_pump(e);
+    if (!rc) {
+        rc = estlsi_at_turn(e);
+    }
+    if (!rc && e->state == ESTLSI_AT_SEND) {
+        rc = estlsi_at_send(e);
+    }
+    if (rc) {
+        return rc;
+    }
+    return e->head ? ESTLS_BUSY : ESTLS_OK;
+}
+
+/* -- the modem's clock ----------------------------------------------------- */
+
+/* Days from 1970-01-01 to a Gregorian date; years from March make February
+ * the last month, so that leap days fall at the end. */
+static uint32_t estlsi_at_days(uint32_t year, uint32_t month, uint32_t day)
+{
+    const uint32_t y = month > 2 ? year : year - 1;
+    const uint32_t m = month > 2 ? month - 3 : month + 9;
+
+    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day -
+           719469;
+}
+
+/* Two digits, or a blank and one (asctime pads days so); 255: neither. */
+static uint8_t estlsi_at_two(const char *p)
+{
+    const uint8_t tens = (uint8_t)(p[0] == ' ' ? 0 : p[0] - '0');
+    const uint8_t ones = (uint8_t)(p[1] - '0');
+
+    return (uint8_t)(tens > 9 || ones > 9 ? 255 : tens * 10 + ones);
+}
+
+/* "17:47:56" on a day; 0 if any of it cannot be. */
+static uint32_t estlsi_at_seconds(uint32_t year, uint32_t month, uint8_t day,
+                                  const char *hms)
+{
+    const uint8_t h = estlsi_at_two(hms);
+    const uint8_t m = estlsi_at_two(hms + 3);
+    const uint8_t s = estlsi_at_two(hms + 6);
+    uint32_t days;
+
+    if (month < 1 || month > 12 || day < 1 || day > 31 || h > 23 || m > 59 ||
+        s > 60 || hms[2] != ':' || hms[5] != ':' || year < 2020 ||
+        year > 2105) {
+        return 0;
+    }
+    days = estlsi_at_days(year, month, day);
+    return ((days * 24 + h) * 60 + m) * 60 + s;
+}
+
+ESTLS_API uint32_t estls_time_asctime(const char *text, size_t len)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    uint32_t month = 0;
+    uint32_t year;
+
+    if (len != 24 || text[3] != ' ' || text[7] != ' ' || text[10] != ' ' ||
+        text[19] != ' ' || !estlsi_at_decimal(text + 20, text + 24, &year)) {
+        return 0;
+    }
+    while (month < 12 && memcmp(months + 3 * month, text + 4, 3) != 0) {
+        month++;
+    }
+    return estlsi_at_seconds(year, month + 1, estlsi_at_two(text + 8),
+                             text + 11);
+}
+
+ESTLS_API uint32_t estls_time_cclk(const char *text, size_t len)
+{
+    uint32_t t, zone;
+
+    if (len > 1 && text[0] == '"' && text[len - 1] == '"') {
+        text++;
+        len -= 2;
+    }
+    if (len != 20 || text[2] != '/' || text[5] != '/' || text[8] != ',' ||
+        (text[17] != '+' && text[17] != '-')) {
+        return 0;
+    }
+    t = estlsi_at_seconds(2000u + estlsi_at_two(text), estlsi_at_two(text + 3),
+                          estlsi_at_two(text + 6), text + 9);
+    zone = estlsi_at_two(text + 18);
+    if (t == 0 || zone > 96) {
+        return 0;
+    }
+    return text[17] == '+' ? t - zone * 900 : t + zone * 900;
+}
+
+/* ======================================================================
+ * >>link
+ * ====================================================================== */
+
+enum {
+    ESTLSI_LINK_NONE,
+    ESTLSI_LINK_SETUP,
+    ESTLSI_LINK_JOIN,
+    ESTLSI_LINK_CLOCK,
+    ESTLSI_LINK_DIAL,
+    ESTLSI_LINK_HANGUP,
+    ESTLSI_LINK_SEND,
+    ESTLSI_LINK_PULL
+};
+
+enum {
+    ESTLSI_LINK_OPEN = 1,
+    ESTLSI_LINK_EOF = 2,   /* CLOSED was seen */
+    ESTLSI_LINK_MORE = 4,  /* pull mode: the modem may hold bytes */
+    ESTLSI_LINK_FAILED = 8 /* a send failed: bytes are missing in between */
+};
+
+enum {
+    ESTLSI_LINK_LINE = 64,        /* of line memory, for the modem's lines */
+    ESTLSI_LINK_SEND_MAX = 2048,  /* AT+CIPSEND, ESP-AT 1.x to 2.x */
+    ESTLSI_LINK_TRIES = 3,        /* at waking the modem */
+    ESTLSI_LINK_ANSWER_MS = 2000, /* for what the modem knows by itself */
+    ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
+    ESTLSI_LINK_SNTP_MS = 30000
+};
+
+static uint32_t estlsi_core_timeout(const estls_desc *d)
+{
+    return d->timeout_ms ? d->timeout_ms : 120000u;
+}
+
+static uint32_t estlsi_link_now(const estls_link *l)
+{
+    return estlsi_core_tick(&l->d->uart);
+}
+
+static void estlsi_link_end(estls_link *l, int rc)
+{
+    l->op = ESTLSI_LINK_NONE;
+    l->rc = (int8_t)rc;
+}
+
+static void estlsi_link_fail(estls_link *l, int rc)
+{
+    if (!l->err) {
+        l->err = (int8_t)rc;
+    }
+    estlsi_link_end(l, rc);
+}
+
+/* The port that a line speaks of; null: one that cannot be. */
+static estlsi_port *estlsi_link_port(estls_link *l, int8_t id)
+{
+    if (id < 0 && !l->d->mux) {
+        id = 0;
+    }
+    return id < 0 || id >= ESTLS_LINKS ? NULL : &l->port[id];
+}
+
+static void estlsi_link_urc(estls_link *l, const estls_at_event *ev)
+{
+    estlsi_port *port = estlsi_link_port(l, ev->id);
+
+    if (ev->tag == ESTLS_AT_CLOSED && port) {
+        port->flags |= ESTLSI_LINK_EOF;
+    } else if (ev->tag == ESTLS_AT_WIFI_DOWN && l->op > ESTLSI_LINK_JOIN) {
+        estlsi_link_fail(l, ESTLS_E_NETWORK);
+    } else if (ev->tag == ESTLS_AT_WIFI_DOWN && l->op == ESTLSI_LINK_NONE) {
+        estlsi_link_fail(l, ESTLS_E_NETWORK);
+    }
+}
+
+static void estlsi_link_payload(estls_link *l, const estls_at_event *ev)
+{
+    estlsi_port *port;
+
+    if (l->op == ESTLSI_LINK_PULL && ev->id < 0 && !l->d->push) {
+        l->port_rx = l->port_op;
+        if (ev->number < l->asked) {
+            l->port[l->port_op].flags &= (uint8_t)~ESTLSI_LINK_MORE;
+        }
+        return;
+    }
+    port = estlsi_link_port(l, ev->id);
+    l->port_rx =
+        (int8_t)(port && (port->flags & ESTLSI_LINK_OPEN) ? port->id : -1);
+}
+
+static void estlsi_link_event(void *user, const estls_at_event *ev)
+{
+    estls_link *l = (estls_link *)user;
+    estlsi_port *port;
+
+    switch (ev->kind) {
+    case ESTLS_AT_URC: estlsi_link_urc(l, ev); break;
+    case ESTLS_AT_PAYLOAD: estlsi_link_payload(l, ev); break;
+    case ESTLS_AT_AVAIL:
+        port = estlsi_link_port(l, ev->id);
+        if (port) {
+            port->flags |= ESTLSI_LINK_MORE;
+        }
+        break;
+    case ESTLS_AT_RESET:
+        if (l->op != ESTLSI_LINK_SETUP) {
+            estlsi_link_fail(l, ESTLS_E_MODEM);
+        }
+        break;
+    case ESTLS_AT_BAD: estlsi_link_fail(l, ESTLS_E_PROTO); break;
+    default: break;
+    }
+}
+
+/* -- scripts: setup, join, clock, dial, hangup ----------------------------- */
+
+static void estlsi_link_done(estls_at_cmd *cmd, int rc);
+static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev);
+
+static void estlsi_link_begin(estls_link *l, estls_at_command *c,
+                              const char *verb)
+{
+    estls_at_begin(c, l->d->line + ESTLSI_LINK_LINE,
+                   (size_t)(l->d->line_cap - ESTLSI_LINK_LINE), verb);
+}
+
+/* Queues what was built; 0, or what was wrong with it. */
+static int estlsi_link_submit(estls_link *l, estls_at_command *c,
+                              uint32_t timeout_ms, uint8_t kind)
+{
+    const int n = kind == ESTLS_AT_ESCAPE ? 3 : estls_at_end(c);
+
+    if (n < 0) {
+        return n;
+    }
+    l->cmd.text = kind == ESTLS_AT_ESCAPE ? "+++" : c->text;
+    l->cmd.len = (uint16_t)n;
+    l->cmd.kind = kind;
+    l->cmd.timeout_ms = timeout_ms;
+    return estls_at_submit(&l->at, &l->cmd);
+}
+
+static void estlsi_link_add_port(estls_link *l, estls_at_command *c)
+{
+    if (l->d->mux) {
+        estls_at_add_int(c, l->port_op);
+    }
+}
+
+/* Builds the setup's next command; 0: there is none. */
+static int estlsi_link_setup(estls_link *l, estls_at_command *c)
+{
+    const estls_desc *d = l->d;
+
+    switch (l->step) {
+    case 0: estlsi_link_begin(l, c, "E0"); return 1;
+    case 1:
+        estlsi_link_begin(l, c, "+CIPMODE");
+        estls_at_add_int(c, 0);
+        return 1;
+    case 2: estlsi_link_begin(l, c, "+CIPCLOSE"); return 1;
+    case 3: /* with CIPMUX=1 left over, the plain form did not close them */
+        estlsi_link_begin(l, c, "+CIPCLOSE");
+        estls_at_add_int(c, ESTLS_LINKS);
+        return 1;
+    case 4:
+        estlsi_link_begin(l, c, "+CIPMUX");
+        estls_at_add_int(c, d->mux != 0);
+        return 1;
+    case 5:
+        estlsi_link_begin(l, c, "+CIPDINFO");
+        estls_at_add_int(c, 0);
+        return 1;
+    case 6:
+        estlsi_link_begin(l, c, "+CIPRECVMODE");
+        estls_at_add_int(c, !d->push);
+        return 1;
+    case 7: /* ESP-AT 3.3 and later, when CIPRECVMODE was refused */
+        estlsi_link_begin(l, c, "+CIPRECVTYPE");
+        if (d->mux) {
+            estls_at_add_int(c, ESTLS_LINKS);
+        }
+        estls_at_add_int(c, !d->push);
+        return 1;
+    default: return 0;
+    }
+}
+
+static int estlsi_link_joining(estls_link *l, estls_at_command *c)
+{
+    switch (l->step) {
+    case 0:
+        estlsi_link_begin(l, c, "+CWMODE");
+        estls_at_add_int(c, 1);
+        return 1;
+    case 1:
+        estlsi_link_begin(l, c, "+CWJAP?");
+        l->cmd.expect = "+CWJAP:";
+        return 1;
+    case 2:
+        estlsi_link_begin(l, c, "+CWJAP");
+        estls_at_add_text(c, l->d->ssid);
+        estls_at_add_text(c, l->d->password ? l->d->password : "");
+        return 1;
+    default: return 0;
+    }
+}
+
+static int estlsi_link_asking(estls_link *l, estls_at_command *c)
+{
+    if (l->step == 0) {
+        estlsi_link_begin(l, c, "+CIPSNTPCFG");
+        estls_at_add_int(c, 1);
+        estls_at_add_int(c, 0); /* UTC */
+        estls_at_add_text(c, l->d->sntp);
+        return 1;
+    }
+    estlsi_link_begin(l, c, "+CIPSNTPTIME?");
+    l->cmd.expect = "+CIPSNTPTIME:";
+    return l->step == 1;
+}
+
+/* Goes on with the script; ends the operation where there is no more. */
+static void estlsi_link_next(estls_link *l)
+{
+    estls_at_command c;
+    uint32_t timeout = ESTLSI_LINK_ANSWER_MS;
+    int more = 0;
+    int rc;
+
+    l->cmd.expect = NULL;
+    if (l->op == ESTLSI_LINK_SETUP) {
+        more = estlsi_link_setup(l, &c);
+    } else if (l->op == ESTLSI_LINK_JOIN) {
+        more = estlsi_link_joining(l, &c);
+        timeout = estlsi_core_timeout(l->d);
+    } else if (l->op == ESTLSI_LINK_CLOCK) {
+        more = estlsi_link_asking(l, &c);
+    }
+    if (!more) {
+        estlsi_link_end(l, ESTLS_OK);
+        return;
+    }
+    rc = estlsi_link_submit(l, &c, timeout, ESTLS_AT_PLAIN);
+    if (rc) {
+        estlsi_link_end(l, rc);
+    }
+}
+
+/* The modem does not answer: it may boot, or be in transparent mode. */
+static void estlsi_link_wake(estls_link *l, int rc)
+{
+    if (l->tries++ == ESTLSI_LINK_TRIES) {
+        estlsi_link_fail(l, rc);
+        return;
+    }
+    l->step = 0xff;
+    if (estlsi_link_submit(l, NULL, 0, ESTLS_AT_ESCAPE)) {
+        estlsi_link_fail(l, ESTLS_E_STATE);
+    }
+}
+
+static void estlsi_link_setup_done(estls_link *l, int rc)
+{
+    if (rc && rc != ESTLS_E_MODEM) {
+        estlsi_link_wake(l, rc);
+    } else if (rc && (l->step == 0 || l->step == 4 || l->step == 7) &&
+               !(l->step == 7 && l->d->push)) {
+        estlsi_link_wake(l, rc);
+    } else {
+        /* an answer to CIPRECVMODE makes CIPRECVTYPE superfluous */
+        l->step = (uint8_t)(l->step == 6 && !rc ? 8 : l->step + 1);
+        estlsi_link_next(l);
+    }
+}
+
+static void estlsi_link_join_done(estls_link *l, int rc)
+{
+    if (rc && l->step != 1) {
+        estlsi_link_end(l, rc == ESTLS_E_MODEM ? ESTLS_E_NETWORK : rc);
+    } else if (l->step == 1 && l->tries) {
+        estlsi_link_end(l, ESTLS_OK);
+    } else {
+        l->step++;
+        estlsi_link_next(l);
+    }
+}
+
+static void estlsi_link_clock_done(estls_link *l, int rc)
+{
+    if (rc) {
+        estlsi_link_end(l, rc);
+    } else if (l->step == 0) {
+        l->step = 1;
+        estlsi_link_next(l);
+    } else if (l->clock) {
+        estlsi_link_end(l, ESTLS_OK);
+    } else {
+        l->step = 2; /* a pause; see estlsi_link_pause */
+        l->t0 = estlsi_link_now(l);
+    }
+}
+
+/* The clock was not set yet: asks again every second. */
+static void estlsi_link_pause(estls_link *l)
+{
+    if (l->op != ESTLSI_LINK_CLOCK || l->step != 2 ||
+        !estlsi_core_past(estlsi_link_now(l), l->t0, 1000)) {
+        return;
+    }
+    if (l->tries++ == ESTLSI_LINK_SNTP_MS / 1000) {
+        estlsi_link_end(l, ESTLS_E_CLOCK);
+        return;
+    }
+    l->step = 1;
+    estlsi_link_next(l);
+}
+
+static void estlsi_link_dial_done(estls_link *l, int rc)
+{
+    estlsi_port *port = &l->port[l->port_op];
+
+    if (!rc && !(port->flags & ESTLSI_LINK_EOF)) {
+        port->flags |= ESTLSI_LINK_OPEN;
+    } else if (!rc || rc == ESTLS_E_MODEM) {
+        rc = ESTLS_E_NETWORK;
+    }
+    estlsi_link_end(l, rc);
+}
+
+static void estlsi_link_send_done(estls_link *l, int rc)
+{
+    estlsi_port *port = &l->port[l->port_op];
+
+    if (rc == ESTLS_E_MODEM) {
+        port->flags |= ESTLSI_LINK_FAILED;
+        rc = ESTLS_OK;
+    }
+    l->owed = 0;
+    if (rc) {
+        estlsi_link_fail(l, rc);
+    } else {
+        estlsi_link_end(l, ESTLS_OK);
+    }
+}
+
+static void estlsi_link_pull_done(estls_link *l, int rc)
+{
+    if (rc == ESTLS_E_MODEM) { /* nothing there */
+        l->port[l->port_op].flags &= (uint8_t)~ESTLSI_LINK_MORE;
+        rc = ESTLS_OK;
+    }
+    if (rc) {
+        estlsi_link_fail(l, rc);
+    } else {
+        estlsi_link_end(l, ESTLS_OK);
+    }
+}
+
+static void estlsi_link_done(estls_at_cmd *cmd, int rc)
+{
+    estls_link *l = (estls_link *)cmd->user;
+
+    switch (l->op) {
+    case ESTLSI_LINK_SETUP: estlsi_link_setup_done(l, rc); break;
+    case ESTLSI_LINK_JOIN: estlsi_link_join_done(l, rc); break;
+    case ESTLSI_LINK_CLOCK: estlsi_link_clock_done(l, rc); break;
+    case ESTLSI_LINK_DIAL: estlsi_link_dial_done(l, rc); break;
+    case ESTLSI_LINK_SEND: estlsi_link_send_done(l, rc); break;
+    case ESTLSI_LINK_PULL: estlsi_link_pull_done(l, rc); break;
+    default:
+        l->port[l->port_op].flags = 0;
+        estlsi_link_end(l, ESTLS_OK);
+        break;
+    }
+}
+
+/* A line that answers: the network that we are in, or the time. */
+static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
+{
+    estls_link *l = (estls_link *)cmd->user;
+    estls_at_fields fields;
+    estls_span field;
+    char name[33]; /* IEEE 802.11: an SSID has 32 bytes at most */
+
+    if (ev->kind != ESTLS_AT_LINE || ev->overlong) {
+        return;
+    }
+    if (l->op == ESTLSI_LINK_JOIN && l->step == 1) {
+        estls_at_fields_of(&fields, ev->text, ev->len);
+        l->tries = estls_at_field(&fields, &field) &&
+                   estls_at_text(&field, name, sizeof name) >= 0 &&
+                   strlen(name) == strlen(l->d->ssid) &&
+                   memcmp(name, l->d->ssid, strlen(name)) == 0;
+    } else if (l->op == ESTLSI_LINK_CLOCK && ev->len > 13) {
+        l->clock = estls_time_asctime(ev->text + 13, ev->len - 13);
+        l->clock_t0 = estlsi_link_now(l);
+    }
+}
+
+static int estlsi_link_usable(const estls_link *l)
+{
+    if (l->self != estlsi_core_mark(l)) {
+        return ESTLS_E_STATE;
+    }
+    if (l->err) {
+        return l->err;
+    }
+    return l->op == ESTLSI_LINK_NONE ? ESTLS_OK : ESTLS_BUSY;
+}
+
+static int estlsi_link_start(estls_link *l, uint8_t op)
+{
+    const int rc = estlsi_link_usable(l);
+
+    if (rc) {
+        return rc;
+    }
+    l->op = op;
+    l->step = 0;
+    l->tries = 0;
+    l->t0 = estlsi_link_now(l);
+    l->cmd.expect = NULL;
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
+{
+    uint8_t i;
+    int rc;
+
+    memset(l, 0, sizeof *l);
+    if (!estlsi_core_io_ok(&d->uart) || !d->line) {
+        return ESTLS_E_ARG;
+    }
+    if (d->line_cap < ESTLS_LINE_MIN) {
+        return ESTLS_E_SPACE;
+    }
+    l->d = d;
+    rc = estls_at_open(&l->at, &d->uart, estls_at_esp(), d->line,
+                       ESTLSI_LINK_LINE, estlsi_link_event, l);
+    if (rc) {
+        return rc;
+    }
+    for (i = 0; i < ESTLS_LINKS; i++) {
+        l->port[i].id = i;
+    }
+    l->port_rx = -1;
+    l->cmd.done = estlsi_link_done;
+    l->cmd.event = estlsi_link_line;
+    l->cmd.user = l;
+    l->self = estlsi_core_mark(l);
+    rc = estlsi_link_start(l, ESTLSI_LINK_SETUP);
+    estlsi_link_next(l);
+    return rc;
+}
+
+ESTLS_API int estls_link_join(estls_link *l)
+{
+    const char *password = l->d ? l->d->password : NULL;
+    int rc;
+
+    if (!l->d || !l->d->ssid || !estlsi_core_text_ok(l->d->ssid, 32) ||
+        (password && *password && !estlsi_core_text_ok(password, 64))) {
+        return ESTLS_E_ARG;
+    }
+    rc = estlsi_link_start(l, ESTLSI_LINK_JOIN);
+    if (!rc) {
+        estlsi_link_next(l);
+    }
+    return rc;
+}
+
+ESTLS_API int estls_link_clock(estls_link *l)
+{
+    int rc;
+
+    if (!l->d || !l->d->sntp || !estlsi_core_text_ok(l->d->sntp, 255)) {
+        return ESTLS_E_ARG;
+    }
+    rc = estlsi_link_start(l, ESTLSI_LINK_CLOCK);
+    if (!rc) {
+        l->clock = 0;
+        estlsi_link_next(l);
+    }
+    return rc;
+}
+
+ESTLS_API uint32_t estls_link_time(const estls_link *l)
+{
+    if (l->self != estlsi_core_mark(l) || !l->clock) {
+        return 0;
+    }
+    return l->clock + (uint32_t)(estlsi_link_now(l) - l->clock_t0) / 1000;
+}
+
+ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
+                              uint8_t id)
+{
+    estls_at_command c;
+    int rc;
+
+    if (!host || !estlsi_core_text_ok(host, 255) || !port ||
+        id >= ESTLS_LINKS || (id && !(l->d && l->d->mux))) {
+        return ESTLS_E_ARG;
+    }
+    rc = estlsi_link_start(l, ESTLSI_LINK_DIAL);
+    if (rc) {
+        return rc;
+    }
+    l->port_op = (int8_t)id;
+    l->port[id].flags = 0;
+    estlsi_link_begin(l, &c, "+CIPSTART");
+    estlsi_link_add_port(l, &c);
+    estls_at_add_text(&c, "TCP");
+    estls_at_add_text(&c, host);
+    estls_at_add_int(&c, port);
+    rc = estlsi_link_submit(l, &c, estlsi_core_timeout(l->d), ESTLS_AT_PLAIN);
+    if (rc) {
+        estlsi_link_end(l, rc);
+    }
+    return rc;
+}
+
+ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
+{
+    estls_at_command c;
+    int rc;
+
+    if (id >= ESTLS_LINKS) {
+        return ESTLS_E_ARG;
+    }
+    rc = estlsi_link_usable(l);
+    if (rc) {
+        return rc;
+    }
+    if (!(l->port[id].flags & ESTLSI_LINK_OPEN) ||
+        (l->port[id].flags & ESTLSI_LINK_EOF)) {
+        l->port[id].flags = 0;
+        return ESTLS_OK;
+    }
+    rc = estlsi_link_start(l, ESTLSI_LINK_HANGUP);
+    l->port_op = (int8_t)id;
+    l->port[id].flags &= (uint8_t)~ESTLSI_LINK_OPEN;
+    estlsi_link_begin(l, &c, "+CIPCLOSE");
+    estlsi_link_add_port(l, &c);
+    rc = estlsi_link_submit(l, &c, ESTLSI_LINK_ANSWER_MS, ESTLS_AT_PLAIN);
+    if (rc) {
+        estlsi_link_end(l, rc);
+    }
+    return rc;
+}
+
+/* Payload that nobody reads any more is thrown away. */
+static int estlsi_link_drain(estls_link *l)
+{
+    char waste[16];
+
+    if (!l->at.at.left ||
+        (l->port_rx >= 0 && (l->port[l->port_rx].flags & ESTLSI_LINK_OPEN))) {
+        return 0;
+    }
+    return estls_at_read(&l->at, waste, sizeof waste);
+}
+
+/* The peer closed under an open prompt: the modem still swallows the bytes
+ * that were announced, so it gets that many, of no meaning. */
+static int estlsi_link_fill(estls_link *l)
+{
+    static const char nothing[16] = {0};
+    int n;
+
+    if (!l->owed || l->at.state != ESTLSI_AT_RAW ||
+        !(l->port[l->port_op].flags & ESTLSI_LINK_EOF)) {
+        return 0;
+    }
+    n = l->d->uart.write(l->d->uart.user, nothing,
+                         l->owed < sizeof nothing ? l->owed : sizeof nothing);
+    if (n > 0) {
+        l->owed = (uint16_t)(l->owed - n);
+    }
+    return n;
+}
+
+ESTLS_API int estls_link_step(estls_link *l)
+{
+    int rc;
+
+    if (l->self != estlsi_core_mark(l)) {
+        return ESTLS_E_STATE;
+    }
+    if (l->err) {
+        return l->err;
+    }
+    rc = estls_at_step(&l->at);
+    if (rc >= 0) {
+        rc = estlsi_link_drain(l);
+    }
+    if (rc >= 0) {
+        rc = estlsi_link_fill(l);
+    }
+    if (rc < 0) {
+        estlsi_link_fail(l, rc == ESTLS_E_TIMEOUT ? rc : ESTLS_E_IO);
+    }
+    estlsi_link_pause(l);
+    if (l->err) {
+        return l->err;
+    }
+    return l->op ? (int)ESTLS_BUSY : l->rc;
+}
+
+/* -- a port as a byte stream ----------------------------------------------- */
+
+static estls_link *estlsi_link_of(estlsi_port *port)
+{
+    return (estls_link *)(void *)((char *)(port - port->id) -
+                                  offsetof(estls_link, port));
+}
+
+/* Steps the modem and says whether the port is still good. */
+static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
+{
+    const int rc = estls_link_step(l);
+
+    if (rc < 0 && l->err) {
+        return rc;
+    }
+    if (port->flags & ESTLSI_LINK_FAILED) {
+        return ESTLS_E_NETWORK;
+    }
+    return port->flags & ESTLSI_LINK_OPEN ? (int)ESTLS_OK : ESTLS_E_STATE;
+}
+
+/* Fetches what the modem holds, as much as the reader wants and no more: what
+ * nobody reads would keep the modem's answers from being seen.  Polls now and
+ * then, since a lost announcement does not come again. */
+static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
+{
+    estls_at_command c;
+
+    if (l->op ||
+        !((port->flags & ESTLSI_LINK_MORE) ||
+          estlsi_core_past(estlsi_link_now(l), l->t0, ESTLSI_LINK_POLL_MS))) {
+        return ESTLS_OK;
+    }
+    l->asked =
+        (uint16_t)(cap > ESTLSI_LINK_SEND_MAX ? (size_t)ESTLSI_LINK_SEND_MAX
+                                              : cap);
+    (void)estlsi_link_start(l, ESTLSI_LINK_PULL);
+    l->port_op = (int8_t)port->id;
+    port->flags |= ESTLSI_LINK_MORE;
+    estlsi_link_begin(l, &c, "+CIPRECVDATA");
+    estlsi_link_add_port(l, &c);
+    estls_at_add_int(&c, l->asked);
+    return estlsi_link_submit(l, &c, ESTLSI_AT_STALL_MS, ESTLS_AT_PLAIN);
+}
+
+static int estlsi_link_read(void *user, void *dst, size_t cap)
+{
+    estlsi_port *port = (estlsi_port *)user;
+    estls_link *l = estlsi_link_of(port);
+    int rc = estlsi_link_serve(l, port);
+
+    if (rc) {
+        return rc;
+    }
+    if (l->at.at.left) {
+        if (l->port_rx != port->id) {
+            return 0;
+        }
+        rc = estls_at_read(&l->at, dst, cap);
+        if (rc < 0) {
+            estlsi_link_fail(l, rc);
+        }
+        return rc;
+    }
+    if ((port->flags & ESTLSI_LINK_EOF) && !(port->flags & ESTLSI_LINK_MORE)) {
+        return ESTLS_E_CLOSED;
+    }
+    return l->d->push ? 0 : estlsi_link_pull(l, port, cap);
+}
+
+/* Asks the gate, then announces len bytes. */
+static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
+                                size_t len)
+{
+    const uint32_t now = estlsi_link_now(l);
+    estls_at_command c;
+
+    if (l->gate_ms && !estlsi_core_past(now, l->gate_t0, l->gate_ms)) {
+        return ESTLS_OK;
+    }
+    if (len > ESTLSI_LINK_SEND_MAX) {
+        len = ESTLSI_LINK_SEND_MAX;
+    }
+    l->gate_t0 = now;
+    l->gate_ms = l->d->gate ? l->d->gate(l->d->user, &len) : 0;
+    if (l->gate_ms || !len) {
+        return ESTLS_OK;
+    }
+    (void)estlsi_link_start(l, ESTLSI_LINK_SEND);
+    l->port_op = (int8_t)port->id;
+    l->owed = (uint16_t)len;
+    l->sends++;
+    estlsi_link_begin(l, &c, "+CIPSEND");
+    estlsi_link_add_port(l, &c);
+    estls_at_add_int(&c, (int32_t)len);
+    return estlsi_link_submit(l, &c, estlsi_core_timeout(l->d),
+                              ESTLS_AT_PROMPTS);
+}
+
+static int estlsi_link_write(void *user, const void *src, size_t len)
+{
+    estlsi_port *port = (estlsi_port *)user;
+    estls_link *l = estlsi_link_of(port);
+    int rc = estlsi_link_serve(l, port);
+    int n;
+
+    if (rc || !len) {
+        return rc;
+    }
+    if (port->flags & ESTLSI_LINK_EOF) {
+        return ESTLS_E_CLOSED;
+    }
+    if (l->op == ESTLSI_LINK_NONE) {
+        return estlsi_link_announce(l, port, len);
+    }
+    if (l->op != ESTLSI_LINK_SEND || l->port_op != (int8_t)port->id ||
+        l->at.state != ESTLSI_AT_RAW || !l->owed) {
+        return 0;
+    }
+    n = l->d->uart.write(l->d->uart.user, src, len < l->owed ? len : l->owed);
+    if (n < 0) {
+        estlsi_link_fail(l, ESTLS_E_IO);
+        return ESTLS_E_IO;
+    }
+    l->owed = (uint16_t)(l->owed - n);
+    if (n) {
+        l->at.t0 = estlsi_link_now(l);
+    }
+    return n;
+}
+
+static uint32_t estlsi_link_tick(void *user)
+{
+    return estlsi_link_now(estlsi_link_of((estlsi_port *)user));
+}
+
+ESTLS_API int estls_link_io(estls_link *l, uint8_t id, estls_io *io)
+{
+    if (l->self != estlsi_core_mark(l) || id >= ESTLS_LINKS) {
+        return ESTLS_E_ARG;
+    }
+    io->read = estlsi_link_read;
+    io->write = estlsi_link_write;
+    io->tick = estlsi_link_tick;
+    io->user = &l->port[id];
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_link_flushed(const estls_link *l)
+{
+    return l->op != ESTLSI_LINK_SEND;
+}
+
+#ifndef ESTLS_NO_TLS
+/* ======================================================================
+ * >>tls
+ * ====================================================================== */
+
+enum {
+    ESTLSI_TLS_HELLO,
+    ESTLSI_TLS_HANDSHAKE,
+    ESTLSI_TLS_OPEN,
+    ESTLSI_TLS_CLOSING,
+    ESTLSI_TLS_DONE
+};
+
+enum {
+    ESTLSI_TLS_ENTROPY = 32,
+    ESTLSI_TLS_HOST_MAX = 255, /* RFC 1035 2.3.4; BearSSL's server_name */
+    ESTLSI_TLS_STAGE_MAX = 2048,
+    ESTLSI_TLS_CLOSE_MS = 2000,
+    ESTLSI_TLS_FLUSH_MS = 5000
+};
+
+/* What a peer may send without getting anywhere: certificates in the
+ * handshake; alerts and empty records after it. */
+#define ESTLSI_TLS_BUDGET 65536ul
+
+/* RFC 5246 6.2.1 and 7.4 */
+enum {
+    ESTLSI_TLS_CCS = 20,
+    ESTLSI_TLS_ALERT = 21,
+    ESTLSI_TLS_RECORD = 22,
+    ESTLSI_TLS_SERVER_HELLO = 2,
+    ESTLSI_TLS_CERTIFICATE = 11,
+    ESTLSI_TLS_KEY_EXCHANGE = 12,
+    ESTLSI_TLS_HELLO_DONE = 14
+};
+
+/* The compiler may not skip this: the volatile stores are the point. */
+static void estlsi_tls_wipe(void *memory, size_t n)
+{
+    volatile uint8_t *p = (volatile uint8_t *)memory;
+
+    while (n--) {
+        *p++ = 0;
+    }
+}
+
+/* -- certificate policy, beside BearSSL's validation ------------------------
+ *
+ * Walks the DER of each certificate as it streams by, down to the extensions:
+ * Certificate { tbs { fields..., [3] { SEQUENCE { ext { OID, critical?,
+ * OCTET STRING } } } } }.  RFC 5280 4.1, 4.2. */
+
+enum { /* phase */
+       ESTLSI_X509_TAG,
+       ESTLSI_X509_LENGTH,
+       ESTLSI_X509_LONG,
+       ESTLSI_X509_OID
+};
+
+enum { /* state: which element is next */
+       ESTLSI_X509_CERTIFICATE,
+       ESTLSI_X509_TBS,
+       ESTLSI_X509_FIELD,
+       ESTLSI_X509_EXTENSIONS,
+       ESTLSI_X509_EXTENSION,
+       ESTLSI_X509_EXTENSION_ID,
+       ESTLSI_X509_BODY,
+       ESTLSI_X509_PURPOSES,
+       ESTLSI_X509_PURPOSE,
+       ESTLSI_X509_END
+};
+
+enum { /* seen */
+       ESTLSI_X509_SAN = 1,
+       ESTLSI_X509_EKU = 2,
+       ESTLSI_X509_SERVER = 4, /* serverAuth or anyExtendedKeyUsage */
+       ESTLSI_X509_NAMES = 8,  /* nameConstraints */
+       ESTLSI_X509_KP = 16     /* first half of id-kp-serverAuth */
+};
+
+/* An element's header is complete: enter it, or pass over it. */
+static void estlsi_x509_element(estls_x509 *x)
+{
+    const uint32_t length = x->value;
+
+    x->phase = ESTLSI_X509_TAG;
+    switch (x->state) {
+    case ESTLSI_X509_CERTIFICATE:
+    case ESTLSI_X509_TBS:
+    case ESTLSI_X509_PURPOSES: x->state++; break;
+    case ESTLSI_X509_FIELD:
+        if (x->tag == 0xA3) {
+            x->state = ESTLSI_X509_EXTENSIONS;
+        } else {
+            x->skip = length;
+        }
+        break;
+    case ESTLSI_X509_EXTENSIONS:
+        x->left = length + 1; /* the byte that ends this header counts too */
+        x->state = ESTLSI_X509_EXTENSION;
+        break;
+    case ESTLSI_X509_EXTENSION: x->state = ESTLSI_X509_EXTENSION_ID; break;
+    case ESTLSI_X509_BODY:
+        if (x->tag == 0x04 && x->ext == ESTLSI_X509_EKU) {
+            x->state = ESTLSI_X509_PURPOSES;
+        } else {
+            x->state = (uint8_t)(x->tag == 0x04 ? ESTLSI_X509_EXTENSION
+                                                : ESTLSI_X509_BODY);
+            x->skip = length;
+        }
+        break;
+    default:                  /* EXTENSION_ID, PURPOSE */
+        if (x->tag == 0x30) { /* behind the last purpose */
+            x->state = ESTLSI_X509_EXTENSION_ID;
+        } else if (x->tag == 0x06 && length && length <= 8) {
+            x->phase = ESTLSI_X509_OID;
+            x->count = (uint8_t)length;
+            x->value = 0;
+            x->seen &= (uint8_t)~ESTLSI_X509_KP;
+        } else {
+            x->skip = length;
+            x->ext = 0;
+            x->state =
+                (uint8_t)(x->state == ESTLSI_X509_PURPOSE ? ESTLSI_X509_PURPOSE
+                                                          : ESTLSI_X509_BODY);
+        }
+        break;
+    }
+}
+
+static void estlsi_x509_oid(estls_x509 *x)
+{
+    x->phase = ESTLSI_X509_TAG;
+    if (x->state == ESTLSI_X509_PURPOSE) {
+        /* 1.3.6.1.5.5.7.3.1 serverAuth, 2.5.29.37.0 any */
+        if ((x->value == 0x05070301 && (x->seen & ESTLSI_X509_KP)) ||
+            x->value == 0x551D2500) {
+            x->seen |= ESTLSI_X509_SERVER;
+        }
+        return;
+    }
+    /* 2.5.29.17, .37, .30 */
+    x->ext = (uint8_t)(x->value == 0x551D11   ? ESTLSI_X509_SAN
+                       : x->value == 0x551D25 ? ESTLSI_X509_EKU
+                       : x->value == 0x551D1E ? ESTLSI_X509_NAMES
+                                              : 0);
+    x->seen |= x->ext;
+    x->state = ESTLSI_X509_BODY;
+}
+
+static void estlsi_x509_byte(estls_x509 *x, uint8_t byte)
+{
+    switch (x->phase) {
+    case ESTLSI_X509_TAG:
+        x->tag = byte;
+        x->phase = ESTLSI_X509_LENGTH;
+        break;
+    case ESTLSI_X509_LENGTH:
+        if (byte < 0x80) {
+            x->value = byte;
+            estlsi_x509_element(x);
+        } else {
+            x->value = 0;
+            x->count = byte & 0x7f;
+            x->phase = ESTLSI_X509_LONG;
+        }
+        break;
+    case ESTLSI_X509_LONG:
+        x->value = x->value << 8 | byte;
+        if (--x->count == 0) {
+            estlsi_x509_element(x);
+        }
+        break;
+    default:
+        x->value = x->value << 8 | byte;
+        if (--x->count == 4 && x->value == 0x2B060105) {
+            x->seen |= ESTLSI_X509_KP;
+        }
+        if (x->count == 0) {
+            estlsi_x509_oid(x);
+        }
+        break;
+    }
+}
+
+static void estlsi_x509_walk(estls_x509 *x, const uint8_t *p, size_t n)
+{
+    size_t k;
+
+    while (n && x->state != ESTLSI_X509_END) {
+        k = 1;
+        if (x->skip) {
+            k = x->skip < n ? (size_t)x->skip : n;
+            x->skip -= (uint32_t)k;
+        } else {
+            estlsi_x509_byte(x, *p);
+        }
+        p += k;
+        n -= k;
+        if (x->left) {
+            x->left = x->left > k ? x->left - (uint32_t)k : 0;
+            if (!x->left) {
+                x->state = ESTLSI_X509_END;
+            }
+        }
+    }
+}
+
+static void estlsi_x509_refuse(estls_x509 *x, uint8_t reason)
+{
+    if (!x->refused) {
+        x->refused = reason;
+    }
+}
+
+/* BearSSL calls these with the address of vtable, the first member. */
+static estls_x509 *estlsi_x509_of(const br_x509_class **context)
+{
+    return (estls_x509 *)(void *)context;
+}
+
+static void estlsi_x509_start_chain(const br_x509_class **context,
+                                    const char *server_name)
+{
+    estls_x509 *x = estlsi_x509_of(context);
+
+    x->leaf = 1;
+    x->refused = 0;
+    x->minimal.vtable->start_chain(&x->minimal.vtable, server_name);
+}
+
+static void estlsi_x509_start_cert(const br_x509_class **context,
+                                   uint32_t length)
+{
+    estls_x509 *x = estlsi_x509_of(context);
+
+    x->skip = 0;
+    x->left = 0;
+    x->phase = ESTLSI_X509_TAG;
+    x->state = ESTLSI_X509_CERTIFICATE;
+    x->ext = 0;
+    x->seen = 0;
+    x->minimal.vtable->start_cert(&x->minimal.vtable, length);
+}
+
+static void estlsi_x509_append(const br_x509_class **context,
+                               const unsigned char *buf, size_t len)
+{
+    estls_x509 *x = estlsi_x509_of(context);
+
+    estlsi_x509_walk(x, buf, len);
+    x->minimal.vtable->append(&x->minimal.vtable, buf, len);
+}
+
+static void estlsi_x509_end_cert(const br_x509_class **context)
+{
+    estls_x509 *x = estlsi_x509_of(context);
+
+    if (x->seen & ESTLSI_X509_NAMES) {
+        estlsi_x509_refuse(x, BR_ERR_X509_CRITICAL_EXTENSION);
+    }
+    if ((x->seen & ESTLSI_X509_EKU) && !(x->seen & ESTLSI_X509_SERVER)) {
+        estlsi_x509_refuse(x, BR_ERR_X509_FORBIDDEN_KEY_USAGE);
+    }
+    if (x->leaf && !(x->seen & ESTLSI_X509_SAN)) {
+        estlsi_x509_refuse(x, BR_ERR_X509_BAD_SERVER_NAME);
+    }
+    x->leaf = 0;
+    x->minimal.vtable->end_cert(&x->minimal.vtable);
+}
+
+static unsigned estlsi_x509_end_chain(const br_x509_class **context)
+{
+    estls_x509 *x = estlsi_x509_of(context);
+    const unsigned err = x->minimal.vtable->end_chain(&x->minimal.vtable);
+
+    return err ? err : x->refused;
+}
+
+static const br_x509_pkey *estlsi_x509_get_pkey(
+    const br_x509_class *const *context, unsigned *usages)
+{
+    const estls_x509 *x = (const estls_x509 *)(const void *)context;
+
+    return x->minimal.vtable->get_pkey(&x->minimal.vtable, usages);
+}
+
+static const br_x509_class estlsi_x509_class = {
+    sizeof(estls_x509),  estlsi_x509_start_chain, estlsi_x509_start_cert,
+    estlsi_x509_append,  estlsi_x509_end_cert,    estlsi_x509_end_chain,
+    estlsi_x509_get_pkey};
+
+static int estlsi_tls_weak(const br_x509_pkey *key)
+{
+    return key->key_type == BR_KEYTYPE_RSA && key->key.rsa.nlen < 256;
+}
+
+static void estlsi_tls_bind_key(br_sha256_context *id, const br_x509_pkey *key)
+{
+    br_sha256_update(id, &key->key_type, 1);
+    if (key->key_type == BR_KEYTYPE_RSA) {
+        br_sha256_update(id, key->key.rsa.n, key->key.rsa.nlen);
+        br_sha256_update(id, key->key.rsa.e, key->key.rsa.elen);
+    } else {
+        br_sha256_update(id, key->key.ec.q, key->key.ec.qlen);
+    }
+}
+
+ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
+{
+    const estls_desc *d = tls->d;
+    br_ssl_engine_context *eng = &tls->client.eng;
+    estls_x509 *x = d->x509;
+    size_t i;
+    int id;
+
+    if (!d->anchors || !d->anchor_count) {
+        return ESTLS_E_TRUST;
+    }
+    if (!x) {
+        return ESTLS_E_SPACE;
+    }
+    memset(x, 0, sizeof *x);
+    x->vtable = &estlsi_x509_class;
+    br_x509_minimal_init(&x->minimal, &br_sha256_vtable, d->anchors,
+                         d->anchor_count);
+    /* SHA-256 or better; of those, what the profile has linked in anyway */
+    for (id = br_sha256_ID; id <= br_sha512_ID; id++) {
+        br_x509_minimal_set_hash(&x->minimal, id,
+                                 br_ssl_engine_get_hash(eng, id));
+    }
+    br_x509_minimal_set_rsa(&x->minimal, br_ssl_engine_get_rsavrfy(eng));
+    br_x509_minimal_set_ecdsa(&x->minimal, br_ssl_engine_get_ec(eng),
+                              br_ssl_engine_get_ecdsa(eng));
+    br_x509_minimal_set_minrsa(&x->minimal, 256);
+    br_ssl_engine_set_x509(eng, &x->vtable);
+    tls->x509 = x;
+    for (i = 0; i < d->anchor_count; i++) {
+        const br_x509_trust_anchor *a = &d->anchors[i];
+        const br_x509_pkey *key = (const br_x509_pkey *)(const void *)&a->pkey;
+        if (estlsi_tls_weak(key)) {
+            return ESTLS_E_TRUST;
+        }
+        br_sha256_update((br_sha256_context *)binding, a->dn.data, a->dn.len);
+        estlsi_tls_bind_key((br_sha256_context *)binding, key);
+    }
+    return ESTLS_OK;
+}
+
+static void estlsi_pin_start_chain(const br_x509_class **context,
+                                   const char *server_name)
+{
+    (void)context;
+    (void)server_name;
+}
+
+static void estlsi_pin_start_cert(const br_x509_class **context,
+                                  uint32_t length)
+{
+    (void)context;
+    (void)length;
+}
+
+static void estlsi_pin_append(const br_x509_class **context,
+                              const unsigned char *buf, size_t len)
+{
+    (void)context;
+    (void)buf;
+    (void)len;
+}
+
+static void estlsi_pin_end_cert(const br_x509_class **context)
+{
+    (void)context;
+}
+
+static unsigned estlsi_pin_end_chain(const br_x509_class **context)
+{
+    (void)context;
+    return 0;
+}
+
+static const br_x509_pkey *estlsi_pin_get_pkey(
+    const br_x509_class *const *context, unsigned *usages)
+{
+    if (usages) {
+        *usages = BR_KEYTYPE_SIGN;
+    }
+    return ((const estlsi_pin *)(const void *)context)->key;
+}
+
+static const br_x509_class estlsi_pin_class = {
+    sizeof(estlsi_pin), estlsi_pin_start_chain, estlsi_pin_start_cert,
+    estlsi_pin_append,  estlsi_pin_end_cert,    estlsi_pin_end_chain,
+    estlsi_pin_get_pkey};
+
+ESTLS_API int estls_pin(estls_tls *tls, void *binding)
+{
+    const br_x509_pkey *key = tls->d->pin;
+
+    if (!key || estlsi_tls_weak(key)) {
+        return ESTLS_E_TRUST;
+    }
+    tls->pin.vtable = &estlsi_pin_class;
+    tls->pin.key = key;
+    br_ssl_engine_set_x509(&tls->client.eng, &tls->pin.vtable);
+    estlsi_tls_bind_key((br_sha256_context *)binding, key);
+    return ESTLS_OK;
+}
+
+/* -- profiles -------------------------------------------------------------- */
+
+ESTLS_API void estls_full(br_ssl_client_context *client)
+{
+    static const uint16_t suites[] = {
+        BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256};
+    br_ssl_engine_context *eng = &client->eng;
+
+    br_ssl_engine_set_suites(eng, suites, sizeof suites / sizeof suites[0]);
+    br_ssl_engine_set_default_rsavrfy(eng);
+    br_ssl_engine_set_default_ecdsa(eng);
+    br_ssl_engine_set_default_chapol(eng);
+    br_ssl_engine_set_default_aes_gcm(eng);
+    br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_hash(eng, br_sha384_ID, &br_sha384_vtable);
+    br_ssl_engine_set_hash(eng, br_sha512_ID, &br_sha512_vtable);
+    br_ssl_engine_set_prf_sha256(eng, &br_tls12_sha256_prf);
+#if UINT_MAX <= 0xffff
+    br_ssl_engine_set_poly1305(eng, &br_poly1305_i15_run);
+#endif
+}
+
+ESTLS_API void estls_small(br_ssl_client_context *client)
+{
+    static const uint16_t suites[] = {
+        BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256};
+    br_ssl_engine_context *eng = &client->eng;
+
+    br_ssl_engine_set_suites(eng, suites, 1);
+#if defined __ARM_ARCH_6M__ || UINT_MAX <= 0xffff
+    br_ssl_engine_set_ec(eng, &br_ec_p256_m15);
+    br_ssl_engine_set_ecdsa(eng, &br_ecdsa_i15_vrfy_asn1);
+#else
+    br_ssl_engine_set_ec(eng, &br_ec_p256_m31);
+    br_ssl_engine_set_ecdsa(eng, &br_ecdsa_i31_vrfy_asn1);
+#endif
+    br_ssl_engine_set_chacha20(eng, &br_chacha20_ct_run);
+    /* ctmul32 is wrong where int has 16 bits */
+#if UINT_MAX <= 0xffff
+    br_ssl_engine_set_poly1305(eng, &br_poly1305_i15_run);
+#elif defined __ARM_ARCH_6M__
+    br_ssl_engine_set_poly1305(eng, &br_poly1305_ctmul32_run);
+#else
+    br_ssl_engine_set_poly1305(eng, &br_poly1305_ctmul_run);
+#endif
+    br_ssl_engine_set_chapol(eng, &br_sslrec_in_chapol_vtable,
+                             &br_sslrec_out_chapol_vtable);
+    br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_prf_sha256(eng, &br_tls12_sha256_prf);
+}
+
+/* -- watching the server's clear handshake --------------------------------- */
+
+/* ServerHello: version, random, session id, suite, compression, extensions. */
+static void estlsi_tls_watch_hello(estlsi_watch *w, const uint8_t *p, size_t n)
+{
+    size_t k;
+
+    for (; n; p += k, n -= k) {
+        k = 1;
+        if (w->skip) {
+            k = w->skip < n ? w->skip : n;
+            w->skip = (uint16_t)(w->skip - k);
+            continue;
+        }
+        w->value = w->value << 8 | *p;
+        switch (w->hello++) {
+        case 0: w->skip = 2 + 32 - 1; break;
+        case 1: w->skip = (uint16_t)(*p + 2 + 1 + 2); break;
+        case 5: /* an extension's type and length */
+            w->mfl |= w->value >> 16 == 1;
+            w->skip = (uint16_t)w->value;
+            w->hello = 2;
+            break;
+        default: break;
+        }
+    }
+}
+
+/* Takes some bytes of a handshake message.  Sets *heavy if BearSSL will do
+ * public-key arithmetic when it gets them. */
+static size_t estlsi_tls_watch_message(estls_tls *t, const uint8_t *p, size_t n,
+                                       int *heavy)
+{
+    estlsi_watch *w = &t->watch;
+
+    if (w->message_have < 4) {
+        if (w->message_have++ == 0) {
+            w->message = *p;
+            w->message_left = 0;
+        } else {
+            w->message_left = w->message_left << 8 | *p;
+        }
+        n = 1;
+    } else {
+        n = n < w->message_left ? n : (size_t)w->message_left;
+        w->message_left -= (uint32_t)n;
+        if (w->message == ESTLSI_TLS_SERVER_HELLO) {
+            estlsi_tls_watch_hello(w, p, n);
+        } else if (w->message == ESTLSI_TLS_CERTIFICATE) {
+            w->full = 1;
+            *heavy |= t->x509 != NULL;
+        }
+    }
+    if (w->message_have == 4 && !w->message_left) {
+        w->message_have = 0;
+        *heavy |= w->message == ESTLSI_TLS_KEY_EXCHANGE ||
+                  w->message == ESTLSI_TLS_HELLO_DONE;
+    }
+    return n;
+}
+
+/* One byte of a record header; E_PROTO if it cannot be TLS. */
+static int estlsi_tls_watch_header(estlsi_watch *w, uint8_t byte)
+{
+    switch (w->record_have++) {
+    case 0:
+        w->record = byte;
+        return byte < ESTLSI_TLS_CCS || byte > ESTLSI_TLS_RECORD + 1
+                   ? ESTLS_E_PROTO
+                   : ESTLS_OK;
+    case 1: return byte != 3 ? ESTLS_E_PROTO : ESTLS_OK;
+    case 2: break;
+    case 3: w->record_left = (uint16_t)(byte << 8); break;
+    default:
+        w->record_left |= byte;
+        w->record_have = 0;
+        w->off = w->record == ESTLSI_TLS_CCS;
+        break;
+    }
+    return ESTLS_OK;
+}
+
+static int estlsi_tls_watch(estls_tls *t, const uint8_t *p, size_t n,
+                            int *heavy)
+{
+    estlsi_watch *w = &t->watch;
+    size_t k;
+    int rc;
+
+    for (; n && !w->off; p += k, n -= k) {
+        k = 1;
+        if (w->record_have || !w->record_left) {
+            rc = estlsi_tls_watch_header(w, *p);
+            if (rc) {
+                return rc;
+            }
+            continue;
+        }
+        k = n < w->record_left ? n : w->record_left;
+        if (w->record == ESTLSI_TLS_RECORD) {
+            k = estlsi_tls_watch_message(t, p, k, heavy);
+        }
+        w->record_left = (uint16_t)(w->record_left - k);
+    }
+    return ESTLS_OK;
+}
+
+/* -- the session that is kept ---------------------------------------------- */
+
+enum {
+    ESTLSI_SAVED_ID = 0, /* length, then 32 bytes */
+    ESTLSI_SAVED_SUITE = 33,
+    ESTLSI_SAVED_MASTER = 35, /* 48 bytes */
+    ESTLSI_SAVED_END = 83
+};
+
+static void estlsi_tls_tag(const estls_tls *t, const estls_saved *saved,
+                           uint8_t *tag)
+{
+    br_sha256_context id;
+    uint8_t hash[br_sha256_SIZE];
+
+    br_sha256_init(&id);
+    br_sha256_update(&id, t->binding, sizeof t->binding);
+    br_sha256_update(&id, saved->state, sizeof saved->state);
+    br_sha256_out(&id, hash);
+    memcpy(tag, hash, sizeof saved->tag);
+}
+
+static void estlsi_tls_save(const estls_tls *t)
+{
+    br_ssl_session_parameters pp;
+    estls_saved *saved = t->d->saved;
+
+    if (!saved) {
+        return;
+    }
+    br_ssl_engine_get_session_parameters(&t->client.eng, &pp);
+    memset(saved, 0, sizeof *saved);
+    if (pp.session_id_len) {
+        saved->state[ESTLSI_SAVED_ID] = pp.session_id_len;
+        memcpy(saved->state + 1, pp.session_id, pp.session_id_len);
+        saved->state[ESTLSI_SAVED_SUITE] = (uint8_t)(pp.cipher_suite >> 8);
+        saved->state[ESTLSI_SAVED_SUITE + 1] = (uint8_t)pp.cipher_suite;
+        memcpy(saved->state + ESTLSI_SAVED_MASTER, pp.master_secret,
+               sizeof pp.master_secret);
+        estlsi_tls_tag(t, saved, saved->tag);
+    }
+    estlsi_tls_wipe(&pp, sizeof pp);
+}
+
+/* Hands a saved session to BearSSL if it is one, and ours. */
+static int estlsi_tls_restore(estls_tls *t)
+{
+    const estls_saved *saved = t->d->saved;
+    br_ssl_session_parameters pp;
+    uint8_t tag[16];
+
+    if (!saved || saved->state[0] == 0 || saved->state[0] > 32) {
+        return 0;
+    }
+    estlsi_tls_tag(t, saved, tag);
+    if (memcmp(tag, saved->tag, sizeof tag) != 0) {
+        return 0;
+    }
+    memset(&pp, 0, sizeof pp);
+    pp.session_id_len = saved->state[ESTLSI_SAVED_ID];
+    memcpy(pp.session_id, saved->state + 1, pp.session_id_len);
+    pp.version = BR_TLS12;
+    pp.cipher_suite = (uint16_t)(saved->state[ESTLSI_SAVED_SUITE] << 8 |
+                                 saved->state[ESTLSI_SAVED_SUITE + 1]);
+    memcpy(pp.master_secret, saved->state + ESTLSI_SAVED_MASTER,
+           sizeof pp.master_secret);
+    br_ssl_engine_set_session_parameters(&t->client.eng, &pp);
+    estlsi_tls_wipe(&pp, sizeof pp);
+    return 1;
+}
+
+/* -- failure --------------------------------------------------------------- */
+
+/* Failures of the path say nothing against the saved session. */
+static int estlsi_tls_of_path(int rc)
+{
+    return rc == ESTLS_E_IO || rc == ESTLS_E_TIMEOUT || rc == ESTLS_E_MODEM ||
+           rc == ESTLS_E_NETWORK || rc == ESTLS_E_CLOSED ||
+           rc == ESTLS_E_TRUNCATED || rc == ESTLS_E_INJECTED;
+}
+
+/* Ends it: secrets are wiped, and the first result stays. */
+static int estlsi_tls_end(estls_tls *t, int rc)
+{
+    const estls_desc *d = t->d;
+
+    if (t->state == ESTLSI_TLS_DONE) {
+        return t->err;
+    }
+    t->err = (int8_t)rc;
+    t->state = ESTLSI_TLS_DONE;
+    t->stage_len = 0;
+    t->pending = 0;
+    estlsi_tls_wipe(&t->client, sizeof t->client);
+    estlsi_tls_wipe(d->iobuf, d->iobuf_cap);
+    if (d->obuf) {
+        estlsi_tls_wipe(d->obuf, d->obuf_cap);
+    }
+    if (d->saved && rc < 0 && !estlsi_tls_of_path(rc)) {
+        estlsi_tls_wipe(d->saved, sizeof *d->saved);
+    }
+    return rc;
+}
+
+/* BearSSL's number -> ours. */
+static int estlsi_tls_error(int e)
+{
+    switch (e) {
+    case BR_ERR_UNSUPPORTED_VERSION:
+    case BR_ERR_BAD_VERSION:
+    case BR_ERR_RECV_FATAL_ALERT + 70: return ESTLS_E_VERSION;
+    case BR_ERR_TOO_LARGE: return ESTLS_E_RECORD;
+    case BR_ERR_NO_RANDOM: return ESTLS_E_ENTROPY;
+    case BR_ERR_X509_EXPIRED: return ESTLS_E_EXPIRED;
+    case BR_ERR_X509_BAD_SERVER_NAME: return ESTLS_E_NAME;
+    case BR_ERR_WRONG_KEY_USAGE: return ESTLS_E_TRUST;
+    case BR_ERR_BAD_SIGNATURE: return ESTLS_E_TRUST;
+    default: break;
+    }
+    return e > BR_ERR_X509_OK && e <= BR_ERR_X509_NOT_TRUSTED ? ESTLS_E_TRUST
+                                                              : ESTLS_E_TLS;
+}
+
+/* BearSSL has closed.  Its error 0 is a close_notify, which proves nothing
+ * before the handshake is through: any attacker can send one. */
+static int estlsi_tls_closed(estls_tls *t)
+{
+    const int e = br_ssl_engine_last_error(&t->client.eng);
+
+    t->detail = (int16_t)e;
+    if (e) {
+        return estlsi_tls_end(t, estlsi_tls_error(e));
+    }
+    if (t->state == ESTLSI_TLS_CLOSING) {
+        return estlsi_tls_end(t, ESTLS_OK);
+    }
+    return estlsi_tls_end(t, t->state == ESTLSI_TLS_OPEN ? ESTLS_E_CLOSED
+                                                         : ESTLS_E_TLS);
+}
+
+/* The stream below is gone. */
+static int estlsi_tls_lost(estls_tls *t, int rc)
+{
+    if (t->state == ESTLSI_TLS_CLOSING) {
+        return estlsi_tls_end(t, ESTLS_OK);
+    }
+    if (t->client.eng.close_received && t->state == ESTLSI_TLS_OPEN) {
+        return estlsi_tls_end(t, ESTLS_E_CLOSED);
+    }
+    return estlsi_tls_end(t, rc == ESTLS_E_CLOSED ? ESTLS_E_TRUNCATED : rc);
+}
+
+/* -- opening --------------------------------------------------------------- */
+
+/* Letters, digits, '-', '.', '_', and ':' for an IPv6 literal: nothing that a
+ * command, a protocol or an XML attribute could misread. */
+static int estlsi_tls_host_ok(const char *host)
+{
+    size_t n = 0;
+
+    for (; host[n]; n++) {
+        const uint8_t c = estlsi_core_lower(host[n]);
+        if (n == ESTLSI_TLS_HOST_MAX ||
+            !((c >= 'a' && c <= 'z') || (c >= '0' && c <= ':') || c == '-' ||
+              c == '.' || c == '_')) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* An address is no name: it has no letter, or it has a colon. */
+static int estlsi_tls_is_address(const char *host)
+{
+    int letters = 0;
+
+    for (; *host; host++) {
+        if (*host == ':') {
+            return 1;
+        }
+        letters |= estlsi_core_lower(*host) >= 'a';
+    }
+    return !letters;
+}
+
+static int estlsi_tls_check(const estls_desc *d)
+{
+    if (!d->host || !d->host[0]) {
+        return ESTLS_E_NAME;
+    }
+    if (!estlsi_tls_host_ok(d->host) || !d->iobuf || !d->proto) {
+        return ESTLS_E_ARG;
+    }
+    if (d->iobuf_cap < ESTLS_IOBUF_MIN || d->iobuf_cap > 0x7fff ||
+        (d->obuf && (d->obuf_cap < ESTLS_OBUF_MIN || d->obuf_cap > 0x7fff))) {
+        return ESTLS_E_SPACE;
+    }
+    if (!d->trust) {
+        return ESTLS_E_TRUST;
+    }
+    return d->entropy ? ESTLS_OK : ESTLS_E_ENTROPY;
+}
+
+/* A source that fails, falls short, or is stuck is none. */
+static int estlsi_tls_seed(estls_tls *t)
+{
+    const estls_desc *d = t->d;
+    uint8_t seed[ESTLSI_TLS_ENTROPY];
+    uint8_t differ = 0;
+    size_t i, n;
+
+    memset(seed, 0, sizeof seed);
+    n = d->entropy(d->user, seed, sizeof seed);
+    for (i = 1; i < sizeof seed; i++) {
+        differ |= (uint8_t)(seed[i] ^ seed[0]);
+    }
+    br_ssl_engine_inject_entropy(&t->client.eng, seed, sizeof seed);
+    estlsi_tls_wipe(seed, sizeof seed);
+    return n == sizeof seed && differ ? ESTLS_OK : ESTLS_E_ENTROPY;
+}
+
+/* What an outgoing record cannot reach of the output buffer gathers the
+ * records of a flight.  BearSSL picks the largest fragment of 512..4096 or
+ * 16384 that fits both buffers, and wants 85 bytes around it. */
+static void estlsi_tls_buffers(estls_tls *t)
+{
+    const estls_desc *d = t->d;
+    uint8_t *out = d->obuf ? d->obuf : d->iobuf;
+    const size_t out_cap = d->obuf ? d->obuf_cap : d->iobuf_cap;
+    size_t fragment = 512;
+    size_t reach, room;
+
+    while (fragment < 16384 && out_cap >= 2 * fragment + 85 &&
+           d->iobuf_cap >= 2u * fragment + 325) {
+        fragment *= 2;
+    }
+    if (fragment == 8192) {
+        fragment = 4096;
+    }
+    reach = fragment + 85;
+    room = out_cap - reach;
+    if (room > ESTLSI_TLS_STAGE_MAX) {
+        room = ESTLSI_TLS_STAGE_MAX;
+    }
+    t->stage = out + reach;
+    t->stage_cap = (uint16_t)room;
+    br_ssl_engine_set_buffers_bidi(&t->client.eng, d->iobuf, d->iobuf_cap,
+                                   d->obuf, d->obuf ? d->obuf_cap : 0);
+}
+
+static void estlsi_tls_bind(estls_tls *t, br_sha256_context *id)
+{
+    const estls_desc *d = t->d;
+    const char *proto = d->proto()->name;
+    uint8_t hash[br_sha256_SIZE];
+
+    br_sha256_update(id, d->host, strlen(d->host) + 1);
+    br_sha256_update(id, proto, strlen(proto) + 1);
+    br_sha256_update(id, &d->port, sizeof d->port);
+    br_sha256_out(id, hash);
+    memcpy(t->binding, hash, sizeof t->binding);
+}
+
+/* All that can be judged before anything is sent, but the clock. */
+static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
+{
+    br_ssl_engine_context *eng = &t->client.eng;
+    br_sha256_context id;
+    int rc = estlsi_tls_check(d);
+
+    memset(t, 0, sizeof *t);
+    if (rc) {
+        return rc;
+    }
+    t->d = d;
+    if (d->profile) {
+        d->profile(&t->client);
+    } else {
+        ESTLS_PROFILE(&t->client);
+    }
+    br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
+    br_ssl_engine_set_all_flags(eng, BR_OPT_NO_RENEGOTIATION);
+    br_sha256_init(&id);
+    rc = d->trust(t, &id);
+    if (rc) {
+        return rc;
+    }
+    if (t->x509 && estlsi_tls_is_address(d->host)) {
+        return ESTLS_E_NAME;
+    }
+    if (t->x509 && !d->unix_time) {
+        return ESTLS_E_CLOCK;
+    }
+    estlsi_tls_bind(t, &id);
+    estlsi_tls_buffers(t);
+    rc = estlsi_tls_seed(t);
+    t->self = rc ? 0 : estlsi_core_mark(t);
+    return rc;
+}
+
+/* A clock before this library's own release is not set. */
+static int estlsi_tls_clock(const estls_tls *t, uint32_t *now)
+{
+    if (!t->x509) {
+        return ESTLS_OK;
+    }
+    *now = t->d->unix_time(t->d->user);
+    return *now < ESTLS_NOT_BEFORE ? ESTLS_E_CLOCK : ESTLS_OK;
+}
+
+static int estlsi_tls_begin(estls_tls *t, const estls_io *io)
+{
+    const char *host = t->d->host;
+    uint32_t now = 0;
+    const int rc = estlsi_tls_clock(t, &now);
+
+    if (rc) {
+        return rc;
+    }
+    if (t->x509) {
+        /* BearSSL counts days from 0000-01-01; 1970-01-01 is day 719528 */
+        br_x509_minimal_set_time(&t->x509->minimal, now / 86400 + 719528u,
+                                 now % 86400);
+    }
+    t->io = *io;
+    t->t0 = estlsi_core_tick(io);
+    t->budget = ESTLSI_TLS_BUDGET;
+    t->offered = (uint8_t)estlsi_tls_restore(t);
+    if (!br_ssl_client_reset(&t->client,
+                             estlsi_tls_is_address(host) ? NULL : host,
+                             t->offered)) {
+        t->detail = (int16_t)br_ssl_engine_last_error(&t->client.eng);
+        return ESTLS_E_ARG;
+    }
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_tls_open(estls_tls *t, const estls_desc *d,
+                             const estls_io *io)
+{
+    int rc = estlsi_tls_prepare(t, d);
+
+    if (!rc && !(io && estlsi_core_io_ok(io))) {
+        rc = ESTLS_E_ARG;
+    }
+    if (!rc) {
+        rc = estlsi_tls_begin(t, io);
+    }
+    if (rc) {
+        estlsi_tls_wipe(t, sizeof *t);
+    }
+    return rc;
+}
+
+/* -- driving BearSSL through its four doors -------------------------------- */
+
+static int estlsi_tls_io(estls_tls *t, int n)
+{
+    if (n > 0) {
+        t->t0 = estlsi_core_tick(&t->io);
+    }
+    return n < 0 ? estlsi_tls_lost(t, n) : n;
+}
+
+/* Moves a record to the stage, or the stage or a record to the stream.  The
+ * stage leaves when BearSSL has no more for this flight. */
+static int estlsi_tls_out(estls_tls *t)
+{
+    br_ssl_engine_context *eng = &t->client.eng;
+    size_t n = 0;
+    const uint8_t *record = br_ssl_engine_sendrec_buf(eng, &n);
+    int k;
+
+    if (record && !t->stage_off && n <= (size_t)(t->stage_cap - t->stage_len)) {
+        memcpy(t->stage + t->stage_len, record, n);
+        t->stage_len = (uint16_t)(t->stage_len + n);
+        br_ssl_engine_sendrec_ack(eng, n);
+        return 1;
+    }
+    if (t->stage_len) {
+        k = t->io.write(t->io.user, t->stage + t->stage_off,
+                        (size_t)(t->stage_len - t->stage_off));
+        t->stage_off = (uint16_t)(t->stage_off + (k > 0 ? k : 0));
+        if (t->stage_off == t->stage_len) {
+            t->stage_off = 0;
+            t->stage_len = 0;
+        }
+        return estlsi_tls_io(t, k);
+    }
+    if (!record) {
+        return 0;
+    }
+    k = t->io.write(t->io.user, record, n);
+    if (k > 0) {
+        br_ssl_engine_sendrec_ack(eng, (size_t)k);
+    }
+    return estlsi_tls_io(t, k);
+}
+
+/* Lets BearSSL have what was read. */
+static int estlsi_tls_ack(estls_tls *t)
+{
+    const size_t n = t->pending;
+
+    t->pending = 0;
+    br_ssl_engine_recvrec_ack(&t->client.eng, n);
+    return 1;
+}
+
+/* In half duplex BearSSL takes nothing while it sends.  A record's header is
+ * taken all the same: the modem may be about to hand it over, and does
+ * nothing else until somebody does. */
+static int estlsi_tls_peek(estls_tls *t)
+{
+    const size_t room = sizeof t->head - t->head_len;
+    int k;
+
+    if (!room) {
+        return 0;
+    }
+    k = t->io.read(t->io.user, t->head + t->head_len, room);
+    if (k > 0) {
+        t->head_len = (uint8_t)(t->head_len + k);
+    }
+    return estlsi_tls_io(t, k);
+}
+
+/* Fills the place that BearSSL names, from the header that was taken early or
+ * from the stream. */
+static int estlsi_tls_fill(estls_tls *t, uint8_t *place, size_t n)
+{
+    const int head = t->head_len;
+
+    if (head) {
+        memcpy(place, t->head, (size_t)head);
+        t->head_len = 0;
+        return head;
+    }
+    return t->io.read(t->io.user, place, n);
+}
+
+/* Moves bytes from the stream into the place that BearSSL asks for.  Before
+ * a heavy step it stops, so that the caller can learn of it. */
+static int estlsi_tls_in(estls_tls *t)
+{
+    size_t n = 0;
+    uint8_t *place = br_ssl_engine_recvrec_buf(&t->client.eng, &n);
+    int heavy = 0;
+    int k, rc;
+
+    if (t->pending) {
+        return estlsi_tls_ack(t);
+    }
+    if (!place) {
+        return t->d->obuf ? 0 : estlsi_tls_peek(t);
+    }
+    if (t->stage_len && place < t->stage && place + n > t->stage) {
+        return 0; /* the record would run into the stage */
+    }
+    k = estlsi_tls_fill(t, place, n);
+    if (k <= 0) {
+        return estlsi_tls_io(t, k);
+    }
+    if ((uint32_t)k > t->budget) {
+        return estlsi_tls_end(t, ESTLS_E_PROTO);
+    }
+    t->budget -= (uint32_t)k;
+    rc = estlsi_tls_watch(t, place, (size_t)k, &heavy);
+    if (rc) {
+        return estlsi_tls_end(t, rc);
+    }
+    t->pending = (uint16_t)k;
+    if (t->state != ESTLSI_TLS_HANDSHAKE) {
+        t->t0 = estlsi_core_tick(&t->io);
+    }
+    return heavy ? 1 : estlsi_tls_ack(t);
+}
+
+static int estlsi_tls_sending(const estls_tls *t)
+{
+    size_t n;
+
+    return t->stage_len || br_ssl_engine_sendrec_buf(&t->client.eng, &n);
+}
+
+/* One piece of work: > 0 done, 0 nothing to do now, < 0 the end. */
+static int estlsi_tls_advance(estls_tls *t)
+{
+    int n = estlsi_tls_sending(t) ? estlsi_tls_out(t) : 0;
+
+    if (n == 0) {
+        n = estlsi_tls_in(t);
+    }
+    if (n >= 0 && t->state != ESTLSI_TLS_DONE && !t->stage_len &&
+        br_ssl_engine_current_state(&t->client.eng) == BR_SSL_CLOSED) {
+        n = estlsi_tls_closed(t);
+    }
+    return n;
+}
+
+/* Nothing may have arrived before our ClientHello has left. */
+static int estlsi_tls_hello(estls_tls *t)
+{
+    uint8_t byte;
+    int n = t->io.read(t->io.user, &byte, 1);
+
+    if (n) {
+        return n < 0 ? estlsi_tls_lost(t, n)
+                     : estlsi_tls_end(t, ESTLS_E_INJECTED);
+    }
+    n = estlsi_tls_out(t);
+    if (n < 0) {
+        return n;
+    }
+    if (!estlsi_tls_sending(t) || t->stage_off) {
+        t->state = ESTLSI_TLS_HANDSHAKE;
+    }
+    return ESTLS_BUSY;
+}
+
+static int estlsi_tls_handshake(estls_tls *t)
+{
+    const int n = estlsi_tls_advance(t);
+
+    if (n < 0) {
+        return n;
+    }
+    if (!estlsi_tls_sending(t) &&
+        (br_ssl_engine_current_state(&t->client.eng) & BR_SSL_SENDAPP)) {
+        t->state = ESTLSI_TLS_OPEN;
+        t->budget = ESTLSI_TLS_BUDGET;
+        t->offered = t->offered && !t->watch.full;
+        t->version = t->client.eng.session.version;
+        t->suite = t->client.eng.session.cipher_suite;
+        estlsi_tls_save(t);
+        return ESTLS_OK;
+    }
+    return ESTLS_BUSY;
+}
+
+/* Is a wait under way that the peer or the stream must end? */
+static int estlsi_tls_waits(const estls_tls *t)
+{
+    size_t n = 0;
+
+    if (t->state < ESTLSI_TLS_OPEN || estlsi_tls_sending(t)) {
+        return 1;
+    }
+    /* in the middle of a record: a header's first byte asks for all 5 */
+    return br_ssl_engine_recvrec_buf(&t->client.eng, &n) && n != 5;
+}
+
+static int estlsi_tls_usable(estls_tls *t)
+{
+    if (t->self != estlsi_core_mark(t)) {
+        return ESTLS_E_STATE;
+    }
+    if (t->state == ESTLSI_TLS_DONE) {
+        return t->err ? t->err : (int)ESTLS_E_STATE;
+    }
+    if (estlsi_tls_waits(t) && !t->pending &&
+        estlsi_core_past(estlsi_core_tick(&t->io), t->t0,
+                         estlsi_core_timeout(t->d))) {
+        return estlsi_tls_end(t, ESTLS_E_TIMEOUT);
+    }
+    return ESTLS_OK;
+}
+
+ESTLS_API int estls_tls_step(estls_tls *t)
+{
+    int n = estlsi_tls_usable(t);
+
+    if (n) {
+        return n;
+    }
+    switch (t->state) {
+    case ESTLSI_TLS_HELLO: return estlsi_tls_hello(t);
+    case ESTLSI_TLS_HANDSHAKE: return estlsi_tls_handshake(t);
+    case ESTLSI_TLS_CLOSING: return ESTLS_E_STATE;
+    default: break;
+    }
+    br_ssl_engine_flush(&t->client.eng, 0);
+    if (estlsi_tls_sending(t)) {
+        n = estlsi_tls_advance(t);
+    }
+    if (n < 0) {
+        return n;
+    }
+    return estlsi_tls_sending(t) ? ESTLS_BUSY : ESTLS_OK;
+}
+
+/* Copies what BearSSL has decrypted. */
+static int estlsi_tls_take(estls_tls *t, void *dst, size_t cap)
+{
+    size_t n = 0;
+    const uint8_t *data = br_ssl_engine_recvapp_buf(&t->client.eng, &n);
+
+    if (!data) {
+        return 0;
+    }
+    n = n < cap ? n : cap;
+    n = n < 0x7fff ? n : 0x7fff;
+    memcpy(dst, data, n);
+    br_ssl_engine_recvapp_ack(&t->client.eng, n);
+    t->budget = ESTLSI_TLS_BUDGET;
+    return (int)n;
+}
+
+ESTLS_API int estls_tls_read(estls_tls *t, void *dst, size_t cap)
+{
+    int n = estlsi_tls_usable(t);
+
+    if (n) {
+        return n;
+    }
+    if (t->state != ESTLSI_TLS_OPEN) {
+        return ESTLS_E_STATE;
+    }
+    br_ssl_engine_flush(&t->client.eng, 0);
+    n = estlsi_tls_take(t, dst, cap);
+    if (n == 0 && cap) {
+        n = estlsi_tls_advance(t);
+        n = n < 0 ? n : estlsi_tls_take(t, dst, cap);
+    }
+    return n;
+}
+
+ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len)
+{
+    size_t n = 0;
+    uint8_t *place;
+    int rc = estlsi_tls_usable(t);
+
+    if (rc) {
+        return rc;
+    }
+    if (t->state != ESTLSI_TLS_OPEN) {
+        return ESTLS_E_STATE;
+    }
+    if (estlsi_tls_sending(t)) {
+        rc = estlsi_tls_advance(t);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    place = br_ssl_engine_sendapp_buf(&t->client.eng, &n);
+    if (!place || !len) {
+        return 0;
+    }
+    n = n < len ? n : len;
+    memcpy(place, src, n);
+    br_ssl_engine_sendapp_ack(&t->client.eng, n);
+    t->t0 = estlsi_core_tick(&t->io);
+    return (int)n;
+}
+
+/* Unread data would keep the only buffer from taking our close_notify. */
+static void estlsi_tls_drop(estls_tls *t)
+{
+    size_t n;
+
+    while (br_ssl_engine_recvapp_buf(&t->client.eng, &n)) {
+        br_ssl_engine_recvapp_ack(&t->client.eng, n);
+    }
+}
+
+static int estlsi_tls_closing(estls_tls *t)
+{
+    const int sending = estlsi_tls_sending(t);
+    const uint32_t limit = sending ? ESTLSI_TLS_FLUSH_MS : ESTLSI_TLS_CLOSE_MS;
+    const int n = estlsi_tls_advance(t);
+
+    if (t->state == ESTLSI_TLS_DONE) {
+        return t->err;
+    }
+    if (n == 0 && estlsi_core_past(estlsi_core_tick(&t->io), t->t0, limit)) {
+        return estlsi_tls_end(t, sending ? ESTLS_E_TIMEOUT : ESTLS_OK);
+    }
+    return ESTLS_BUSY;
+}
+
+ESTLS_API int estls_tls_close(estls_tls *t)
+{
+    if (t->self != estlsi_core_mark(t)) {
+        return ESTLS_E_STATE;
+    }
+    if (t->state == ESTLSI_TLS_DONE) {
+        return t->err == ESTLS_E_CLOSED ? (int)ESTLS_OK : t->err;
+    }
+    if (t->state < ESTLSI_TLS_OPEN) {
+        return estlsi_tls_end(t, ESTLS_OK);
+    }
+    if (t->state == ESTLSI_TLS_OPEN) {
+        estlsi_tls_drop(t);
+        br_ssl_engine_close(&t->client.eng);
+        t->state = ESTLSI_TLS_CLOSING;
+        t->t0 = estlsi_core_tick(&t->io);
+        t->budget = ESTLSI_TLS_BUDGET;
+    }
+    return estlsi_tls_closing(t);
+}
+
+ESTLS_API int estls_tls_heavy(const estls_tls *t)
+{
+    return t->pending != 0;
+}
+
+/* ======================================================================
+ * >>starttls
+ * ====================================================================== */
+
+enum {
+    ESTLSI_STARTTLS_SEND,
+    ESTLSI_STARTTLS_ANSWER,
+    ESTLSI_STARTTLS_TLS,
+    ESTLSI_STARTTLS_DONE
+};
+
+enum {
+    /* RFC 5321 4.5.3.1.5 allows 512 bytes a reply line; nobody needs more
+     * than this for a whole preamble */
+    ESTLSI_STARTTLS_BUDGET = 16384,
+    ESTLSI_STARTTLS_LINES = 100,
+    ESTLSI_STARTTLS_NAME_MAX = 255
+};
+
+static const estls_exchange estlsi_starttls_smtp[] = {
+    {"greeting", NULL, "220", "220-", NULL},
+    {"EHLO", "EHLO %", "250", "250-", "STARTTLS"},
+    {"STARTTLS", "STARTTLS", "220", "220-", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static const estls_exchange estlsi_starttls_none[] = {
+    {NULL, NULL, NULL, NULL, NULL}};
+
+ESTLS_API const estls_proto *estls_smtp(void)
+{
+    static const estls_proto smtp = {"smtp", estlsi_starttls_smtp, 587};
+
+    return &smtp;
+}
+
+ESTLS_API const estls_proto *estls_direct(void)
+{
+    static const estls_proto direct = {"direct", estlsi_starttls_none, 465};
+
+    return &direct;
+}
+
+static const char *estlsi_starttls_name(const estls_desc *d)
+{
+    return d->client_name ? d->client_name : "[127.0.0.1]";
+}
+
+static int estlsi_starttls_name_ok(const char *name)
+{
+    return estlsi_core_text_ok(name, ESTLSI_STARTTLS_NAME_MAX) &&
+           !memchr(name, ' ', strlen(name));
+}
+
+/* What was learnt in clear is forgotten, whatever comes next. */
+static int estlsi_starttls_end(estls_starttls *s, int rc)
+{
+    s->err = (int8_t)rc;
+    s->state = ESTLSI_STARTTLS_DONE;
+    return estlsi_tls_end(&s->tls, rc);
+}
+
+/* Writes the exchange's line into iobuf, which TLS does not use yet. */
+static void estlsi_starttls_compose(estls_starttls *s)
+{
+    const char *p = s->now->send;
+    const char *name = estlsi_starttls_name(s->d);
+    uint8_t *out = s->d->iobuf;
+
+    s->off = 0;
+    s->len = 0;
+    s->lines = 0;
+    s->found = 0;
+    s->state = ESTLSI_STARTTLS_SEND;
+    if (!p) {
+        return;
+    }
+    for (; *p; p++) {
+        if (*p == '%') {
+            memcpy(out + s->len, name, strlen(name));
+            s->len = (uint16_t)(s->len + strlen(name));
+        } else {
+            out[s->len++] = (uint8_t)*p;
+        }
+    }
+    out[s->len++] = '\r';
+    out[s->len++] = '\n';
+}
+
+/* Starts TLS behind the last exchange, or the next exchange. */
+static int estlsi_starttls_next(estls_starttls *s)
+{
+    int rc;
+
+    if (s->now->name) {
+        estlsi_starttls_compose(s);
+        return ESTLS_BUSY;
+    }
+    memset(s->d->iobuf, 0, s->d->iobuf_cap);
+    rc = estlsi_tls_begin(&s->tls, &s->io);
+    if (rc) {
+        return estlsi_starttls_end(s, rc);
+    }
+    s->state = ESTLSI_STARTTLS_TLS;
+    return ESTLS_BUSY;
+}
+
+static int estlsi_starttls_prepare(estls_starttls *s, const estls_desc *d)
+{
+    int rc;
+
+    memset(s, 0, sizeof *s);
+    rc = estlsi_tls_prepare(&s->tls, d);
+    if (!rc && !estlsi_starttls_name_ok(estlsi_starttls_name(d))) {
+        rc = ESTLS_E_ARG;
+    }
+    if (rc) {
+        return rc;
+    }
+    s->d = d;
+    s->now = d->proto()->dialogue;
+    s->self = estlsi_core_mark(s);
+    return ESTLS_OK;
+}
+
+static int estlsi_starttls_begin(estls_starttls *s, const estls_io *io)
+{
+    s->io = *io;
+    s->t0 = estlsi_core_tick(io);
+    s->budget = ESTLSI_STARTTLS_BUDGET;
+    return estlsi_starttls_next(s);
+}
+
+ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
+                                  const estls_io *io)
+{
+    uint32_t now;
+    int rc = estlsi_starttls_prepare(s, d);
+
+    if (!rc && !(io && estlsi_core_io_ok(io))) {
+        rc = ESTLS_E_ARG;
+    }
+    if (!rc) {
+        rc = estlsi_tls_clock(&s->tls, &now);
+    }
+    if (!rc) {
+        rc = estlsi_starttls_begin(s, io);
+    }
+    if (rc < 0) {
+        estlsi_tls_wipe(s, sizeof *s);
+    }
+    return rc;
+}
+
+/* Does text begin with prefix, whatever the case of its letters? */
+static int estlsi_starttls_begins(const char *text, size_t n,
+                                  const char *prefix)
+{
+    size_t i;
+
+    for (i = 0; prefix[i]; i++) {
+        if (i == n ||
+            estlsi_core_lower(text[i]) != estlsi_core_lower(prefix[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* ... and as a whole word? */
+static int estlsi_starttls_is(const char *text, size_t n, const char *word)
+{
+    const size_t len = strlen(word);
+
+    return estlsi_starttls_begins(text, n, word) &&
+           (n == len || text[len] == ' ');
+}
+
+/* The first line of an answer greets; a capability there is none. */
+static void estlsi_starttls_seek(estls_starttls *s, const char *line, size_t n)
+{
+    const estls_exchange *x = s->now;
+    const size_t skip = strlen(x->done) + 1;
+
+    if (x->need && s->lines && n > skip &&
+        estlsi_starttls_is(line + skip, n - skip, x->need)) {
+        s->found = 1;
+    }
+}
+
+/* One line of an answer: BUSY, more follow; OK, it was the last one. */
+static int estlsi_starttls_line(estls_starttls *s, const char *line, size_t n)
+{
+    const estls_exchange *x = s->now;
+    const int more = x->more && estlsi_starttls_begins(line, n, x->more);
+
+    if (!more && !estlsi_starttls_is(line, n, x->done)) {
+        /* RFC 5321 4.2.1: 4yz and 5yz are refusals */
+        return n && (line[0] == '4' || line[0] == '5') ? ESTLS_E_REFUSED
+                                                       : ESTLS_E_PROTO;
+    }
+    if (memchr(line, '\r', n)) {
+        return ESTLS_E_PROTO;
+    }
+    estlsi_starttls_seek(s, line, n);
+    if (more) {
+        return ++s->lines > ESTLSI_STARTTLS_LINES ? ESTLS_E_PROTO : ESTLS_BUSY;
+    }
+    return x->need && !s->found ? ESTLS_E_NO_STARTTLS : ESTLS_OK;
+}
+
+/* Takes the lines out of iobuf.  What stands behind the answer's last one
+ * came before we had asked for it. */
+static int estlsi_starttls_lines(estls_starttls *s)
+{
+    char *line = (char *)s->d->iobuf;
+    const char *lf;
+    size_t n;
+    int rc = ESTLS_BUSY;
+
+    while ((lf = (const char *)memchr(line, '\n', s->len)) != NULL) {
+        n = (size_t)(lf - line);
+        rc =
+            estlsi_starttls_line(s, line, n && line[n - 1] == '\r' ? n - 1 : n);
+        s->len = (uint16_t)(s->len - n - 1);
+        if (rc != ESTLS_BUSY) {
+            return rc == ESTLS_OK && s->len ? ESTLS_E_INJECTED : rc;
+        }
+        memmove(line, line + n + 1, s->len);
+    }
+    return s->len == s->d->iobuf_cap ? ESTLS_E_PROTO : ESTLS_BUSY;
+}
+
+static int estlsi_starttls_answer(estls_starttls *s)
+{
+    const estls_desc *d = s->d;
+    int n = s->io.read(s->io.user, d->iobuf + s->len,
+                       (size_t)(d->iobuf_cap - s->len));
+
+    if (n <= 0) {
+        return n < 0 ? n : ESTLS_BUSY;
+    }
+    if (n > s->budget) {
+        return ESTLS_E_PROTO;
+    }
+    s->budget = (uint16_t)(s->budget - n);
+    s->len = (uint16_t)(s->len + n);
+    n = estlsi_starttls_lines(s);
+    if (n == ESTLS_OK) {
+        s->now++;
+        n = estlsi_starttls_next(s);
+    }
+    return n;
+}
+
+static int estlsi_starttls_send(estls_starttls *s)
+{
+    int n;
+
+    if (s->off < s->len) {
+        n = s->io.write(s->io.user, s->d->iobuf + s->off,
+                        (size_t)(s->len - s->off));
+        if (n < 0) {
+            return n;
+        }
+        s->off = (uint16_t)(s->off + n);
+    }
+    if (s->off == s->len) {
+        s->len = 0;
+        s->state = ESTLSI_STARTTLS_ANSWER;
+    }
+    return ESTLS_BUSY;
+}
+
+ESTLS_API int estls_starttls_step(estls_starttls *s)
+{
+    int rc;
+
+    if (s->self != estlsi_core_mark(s)) {
+        return ESTLS_E_STATE;
+    }
+    if (s->state == ESTLSI_STARTTLS_DONE) {
+        return s->err;
+    }
+    if (s->state == ESTLSI_STARTTLS_TLS) {
+        return estls_tls_step(&s->tls);
+    }
+    rc = s->state == ESTLSI_STARTTLS_SEND ? estlsi_starttls_send(s)
+                                          : estlsi_starttls_answer(s);
+    if (rc == ESTLS_BUSY && s->state != ESTLSI_STARTTLS_TLS &&
+        estlsi_core_past(estlsi_core_tick(&s->io), s->t0,
+                         estlsi_core_timeout(s->d))) {
+        rc = ESTLS_E_TIMEOUT;
+    }
+    return rc < 0 ? estlsi_starttls_end(s, rc) : rc;
+}
+
+/* ======================================================================
+ * >>session
+ * ====================================================================== */
+
+enum {
+    ESTLSI_SETUP,
+    ESTLSI_JOIN,
+    ESTLSI_CLOCK,
+    ESTLSI_DIAL,
+    ESTLSI_PREAMBLE, /* and the handshake */
+    ESTLSI_READY,
+    ESTLSI_CLOSING,
+    ESTLSI_HANGUP,
+    ESTLSI_CLOSED
+};
+
+static uint8_t estlsi_session_port(const estls_desc *d)
+{
+    return d->mux ? d->link_id : 0;
+}
+
+ESTLS_API int estls_open(estls *s, const estls_desc *d)
+{
+    uint32_t now;
+    int rc;
+
+    memset(s, 0, sizeof *s);
+    if (!estlsi_core_io_ok(&d->uart) || !d->port || d->link_id >= ESTLS_LINKS) {
+        return ESTLS_E_ARG;
+    }
+    rc = estlsi_starttls_prepare(&s->starttls, d);
+    if (!rc && (d->no_modem || !d->sntp)) {
+        rc = estlsi_tls_clock(&s->starttls.tls, &now);
+    }
+    if (!rc && !d->no_modem) {
+        rc = estls_link_open(&s->link, d);
+    }
+    if (rc) {
+        estlsi_tls_wipe(s, sizeof *s);
+        return rc;
+    }
+    s->d = d;
+    s->phase = (uint8_t)(d->no_modem ? ESTLSI_DIAL : ESTLSI_SETUP);
+    s->self = estlsi_core_mark(s);
+    return ESTLS_BUSY;
+}
+
+static int estlsi_session_fail(estls *s, int rc)
+{
+    if (!s->err) {
+        s->err = (int8_t)rc;
+        if (s->starttls.state != ESTLSI_STARTTLS_DONE) {
+            (void)estlsi_starttls_end(&s->starttls, rc);
+        }
+    }
+    return s->err;
+}
+
+/* Starts what comes behind the phase that is done. */
+static int estlsi_session_next(estls *s)
+{
+    const estls_desc *d = s->d;
+    const char *host = d->connect_host ? d->connect_host : d->host;
+    const uint16_t port = d->connect_port ? d->connect_port : d->port;
+    estls_io io;
+    int rc;
+
+    switch (s->phase++) {
+    case ESTLSI_SETUP: return d->ssid ? estls_link_join(&s->link) : ESTLS_OK;
+    case ESTLSI_JOIN: return d->sntp ? estls_link_clock(&s->link) : ESTLS_OK;
+    case ESTLSI_CLOCK:
+        return estls_link_dial(&s->link, host, port, estlsi_session_port(d));
+    default: break;
+    }
+    if (d->no_modem) {
+        return estlsi_starttls_begin(&s->starttls, &d->uart);
+    }
+    rc = estls_link_io(&s->link, estlsi_session_port(d), &io);
+    return rc ? rc : estlsi_starttls_begin(&s->starttls, &io);
+}
+
+static int estlsi_session_advance(estls *s)
+{
+    int rc = ESTLS_OK;
+
+    if (s->phase >= ESTLSI_PREAMBLE) {
+        rc = estls_starttls_step(&s->starttls);
+        s->phase = (uint8_t)(rc == ESTLS_OK ? ESTLSI_READY : s->phase);
+        return rc;
+    }
+    if (!s->d->no_modem) {
+        rc = estls_link_step(&s->link);
+    }
+    if (rc == ESTLS_OK) {
+        rc = estlsi_session_next(s);
+    }
+    return rc == ESTLS_OK ? ESTLS_BUSY : rc;
+}
+
+ESTLS_API int estls_step(estls *s)
+{
+    int rc;
+
+    if (s->self != estlsi_core_mark(s) || s->phase > ESTLSI_READY) {
+        return ESTLS_E_STATE;
+    }
+    if (s->err) {
+        return s->err;
+    }
+    rc = estlsi_session_advance(s);
+    return rc < 0 ? estlsi_session_fail(s, rc) : rc;
+}
+
+static int estlsi_session_usable(const estls *s)
+{
+    if (s->self != estlsi_core_mark(s)) {
+        return ESTLS_E_STATE;
+    }
+    if (s->err) {
+        return s->err;
+    }
+    return s->phase == ESTLSI_READY ? ESTLS_OK : ESTLS_E_STATE;
+}
+
+ESTLS_API int estls_read(estls *s, void *dst, size_t cap)
+{
+    int n = estlsi_session_usable(s);
+
+    if (!n) {
+        n = estls_tls_read(&s->starttls.tls, dst, cap);
+        n = n < 0 ? estlsi_session_fail(s, n) : n;
+    }
+    return n;
+}
+
+ESTLS_API int estls_write(estls *s, const void *src, size_t len)
+{
+    int n = estlsi_session_usable(s);
+
+    if (!n) {
+        n = estls_tls_write(&s->starttls.tls, src, len);
+        n = n < 0 ? estlsi_session_fail(s, n) : n;
+    }
+    return n;
+}
+
+/* Ends TLS; an error that ended it before is what the caller shall hear. */
+static int estlsi_session_goodbye(estls *s)
+{
+    const int rc = estls_tls_close(&s->starttls.tls);
+
+    if (rc == ESTLS_BUSY) {
+        return rc;
+    }
+    if (rc < 0) {
+        (void)estlsi_session_fail(s, rc);
+    }
+    s->starttls.t0 = estlsi_core_tick(&s->d->uart);
+    s->phase = (uint8_t)(s->d->no_modem ? ESTLSI_CLOSED : ESTLSI_HANGUP);
+    return ESTLS_BUSY;
+}
+
+/* Hangs the modem's link up; a modem that does not play along is left. */
+static int estlsi_session_hangup(estls *s)
+{
+    int rc = estls_link_step(&s->link);
+
+    if (rc != ESTLS_BUSY && !s->link.err) {
+        rc = estls_link_hangup(&s->link, estlsi_session_port(s->d));
+        rc = rc == ESTLS_OK && s->link.op ? ESTLS_BUSY : ESTLS_OK;
+    }
+    if (rc != ESTLS_BUSY ||
+        estlsi_core_past(estlsi_core_tick(&s->d->uart), s->starttls.t0,
+                         ESTLSI_TLS_FLUSH_MS)) {
+        s->phase = ESTLSI_CLOSED;
+    }
+    return ESTLS_BUSY;
+}
+
+ESTLS_API int estls_close(estls *s)
+{
+    if (s->self != estlsi_core_mark(s)) {
+        return ESTLS_E_STATE;
+    }
+    if (s->phase < ESTLSI_CLOSING) {
+        if (s->phase != ESTLSI_READY || s->err) {
+            (void)estlsi_starttls_end(&s->starttls, s->err);
+        }
+        s->phase = ESTLSI_CLOSING;
+    }
+    if (s->phase == ESTLSI_CLOSING) {
+        return estlsi_session_goodbye(s);
+    }
+    if (s->phase == ESTLSI_HANGUP) {
+        return estlsi_session_hangup(s);
+    }
+    return s->err == ESTLS_E_CLOSED ? (int)ESTLS_OK : s->err;
+}
+
+static const char *estlsi_session_doing(const estls *s)
+{
+    static const char *const names[] = {"setup", "join",   "clock",
+                                        "dial",  NULL,     "open",
+                                        "close", "hangup", "closed"};
+
+    if (s->phase != ESTLSI_PREAMBLE) {
+        return names[s->phase];
+    }
+    return s->starttls.now && s->starttls.now->name ? s->starttls.now->name
+                                                    : "handshake";
+}
+
+ESTLS_API void estls_info(const estls *s, estls_report *out)
+{
+    const estls_link *l = &s->link;
+    const estls_tls *t = &s->starttls.tls;
+
+    memset(out, 0, sizeof *out);
+    out->doing = "";
+    if (s->self != estlsi_core_mark(s)) {
+        return;
+    }
+    out->doing = estlsi_session_doing(s);
+    out->detail = t->detail;
+    out->sends = l->sends;
+    out->mfl = t->watch.mfl;
+    out->heavy = (uint8_t)estls_tls_heavy(t);
+    if (!s->d->no_modem && l->gate_ms) {
+        out->wait_ms = l->gate_ms;
+    }
+    out->version = t->version;
+    out->suite = t->suite;
+    out->resumed = (uint8_t)(t->version && t->offered);
+}
+#endif /* ESTLS_NO_TLS */
+
+/* ======================================================================
+ * >>tx
+ * ====================================================================== */
+
+#endif /* ESTLS_IMPLEMENTATION */
+
+/* MIT License
+ *
+ * Copyright (c) 2026 the estls authors
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a
+ * copy of this software and associated documentation files (the "Software"),
+ * to deal in the Software without restriction, including without limitation
+ * the rights to use, copy, modify, merge, publish, distribute, sublicense,
+ * and/or sell copies of the Software, and to permit persons to whom the
+ * Software is furnished to do so, subject to the following conditions:
+ *
+ * The above copyright notice and this permission notice shall be included in
+ * all copies or substantial portions of the Software.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+ * IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+ * FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT.  IN NO EVENT SHALL THE
+ * AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+ * FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
+ * DEALINGS IN THE SOFTWARE.
+ */

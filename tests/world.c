@@ -1,0 +1,204 @@
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* -- the network ----------------------------------------------------------- */
+
+static void world_serve(world *w, int id, const void *data, size_t len)
+{
+    const size_t room = sizeof w->heard - w->heard_len;
+    const size_t keep = len < room ? len : room;
+
+    memcpy(w->heard + w->heard_len, data, keep);
+    w->heard_len += keep;
+    w->tcp_tx += (uint32_t)len;
+    smtpd_input(w->server[id], data, len);
+}
+
+static int net_open(void *user, int id, const char *host, unsigned port)
+{
+    world *w = user;
+
+    (void)port;
+    snprintf(w->dialled, sizeof w->dialled, "%s", host);
+    if (strcmp(host, "unreachable.test") == 0) {
+        return -1;
+    }
+    w->server[id] = malloc(sizeof *w->server[id]);
+    smtpd_init(w->server[id], w->server_options);
+    w->half_closed[id] = 0;
+    w->connections++;
+    return 0;
+}
+
+static int net_send(void *user, int id, const void *data, size_t len)
+{
+    world *w = user;
+
+    if (!w->server[id]) {
+        return -1;
+    }
+    world_serve(w, id, data, len);
+    return 0;
+}
+
+static void net_close(void *user, int id)
+{
+    world *w = user;
+
+    if (w->server[id]) {
+        smtpd_free(w->server[id]);
+        free(w->server[id]);
+        w->server[id] = NULL;
+    }
+}
+
+static const struct espat_net network = {net_open, net_send, net_close};
+
+/* Moves what servers have to say into the modem. */
+static void world_network(world *w)
+{
+    uint8_t bytes[1460];
+    size_t room, n;
+    int id;
+
+    for (id = 0; w->modem && id < WORLD_LINKS; id++) {
+        if (!w->server[id]) {
+            continue;
+        }
+        room = espat_net_room(w->modem, id);
+        n = smtpd_output(w->server[id], bytes,
+                         room < sizeof bytes ? room : sizeof bytes);
+        espat_net_data(w->modem, id, bytes, n);
+        if (!n && room && smtpd_closed(w->server[id])) {
+            net_close(w, id);
+            espat_net_closed(w->modem, id);
+        }
+    }
+}
+
+/* -- the UART -------------------------------------------------------------- */
+
+static int world_fails(world *w)
+{
+    return ++w->io_calls >= w->fail_call && w->fail_call;
+}
+
+static size_t world_produce(world *w, void *dst, size_t cap)
+{
+    return w->modem ? espat_output(w->modem, dst, cap)
+                    : smtpd_output(w->server[0], dst, cap);
+}
+
+static int uart_read(void *user, void *dst, size_t cap)
+{
+    world *w = user;
+    size_t n;
+
+    if (world_fails(w)) {
+        return -1;
+    }
+    if (w->read_max && cap > w->read_max) {
+        cap = w->read_max;
+    }
+    if (w->cut_rx && cap > w->cut_rx - w->uart_rx) {
+        cap = w->cut_rx - w->uart_rx;
+    }
+    world_network(w);
+    n = cap ? world_produce(w, dst, cap) : 0;
+    w->uart_rx += (uint32_t)n;
+    if (!n && !w->modem && smtpd_closed(w->server[0])) {
+        return ESTLS_E_CLOSED;
+    }
+    return (int)n;
+}
+
+static int uart_write(void *user, const void *src, size_t len)
+{
+    world *w = user;
+
+    if (world_fails(w)) {
+        return -1;
+    }
+    if (w->write_max && len > w->write_max) {
+        len = w->write_max;
+    }
+    if (!w->modem && smtpd_closed(w->server[0])) {
+        return ESTLS_E_CLOSED;
+    }
+    if (w->modem) {
+        len = espat_input(w->modem, src, len);
+    } else {
+        world_serve(w, 0, src, len);
+    }
+    w->uart_tx += (uint32_t)len;
+    return (int)len;
+}
+
+static uint32_t uart_tick(void *user)
+{
+    return ((world *)user)->now;
+}
+
+/* -- the whole ------------------------------------------------------------- */
+
+void world_open(world *w, const struct espat_options *modem,
+                const struct smtpd_options *server)
+{
+    w->server_options = server;
+    w->uart.read = uart_read;
+    w->uart.write = uart_write;
+    w->uart.tick = uart_tick;
+    w->uart.user = w;
+    if (modem) {
+        w->modem = espat_new(modem, &network, w);
+    } else {
+        net_open(w, 0, "direct", 0);
+    }
+}
+
+void world_close(world *w)
+{
+    int id;
+
+    espat_free(w->modem);
+    w->modem = NULL;
+    for (id = 0; id < WORLD_LINKS; id++) {
+        net_close(w, id);
+    }
+}
+
+void world_idle(world *w)
+{
+    uint32_t wait = 100;
+    int id;
+
+    if (w->modem) {
+        world_network(w);
+        wait = espat_due(w->modem);
+    }
+    wait = wait < 1 ? 1 : wait > 100 ? 100 : wait;
+    w->now += wait;
+    if (w->modem) {
+        espat_tick(w->modem, w->now);
+    }
+    for (id = 0; id < WORLD_LINKS; id++) {
+        if (w->server[id]) {
+            smtpd_elapse(w->server[id], wait);
+        }
+    }
+}
+
+int world_heard(const world *w, const char *needle)
+{
+    const size_t n = strlen(needle);
+    size_t i;
+
+    for (i = 0; i + n <= w->heard_len; i++) {
+        if (memcmp(w->heard + i, needle, n) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* world.h - a host's UART, an ESP-AT modem, a network and mail servers, all in
+ * one process and in virtual time. One seed gives one course of events. */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "../estls.h"
+
+#include "modem/espat.h"
+#include "server/smtpd.h"
+
+enum { WORLD_LINKS = ESPAT_LINKS };
+
+typedef struct world {
+    uint32_t now; /* ms; set it before world_open to start elsewhere */
+    espat *modem; /* null: the UART is the TCP connection itself */
+    struct smtpd *server[WORLD_LINKS];
+    uint8_t half_closed[WORLD_LINKS];
+    const struct smtpd_options *server_options;
+    /* faults of the callbacks themselves */
+    size_t write_max;   /* most bytes per uart.write; 0: no limit */
+    size_t read_max;    /* most bytes per uart.read; 0: no limit */
+    uint32_t io_calls;  /* reads and writes so far */
+    uint32_t fail_call; /* this call, and all after it, fail; 0: none */
+    uint32_t cut_rx;    /* after so many bytes to the host, silence; 0: never */
+    /* what was seen */
+    uint32_t uart_rx; /* bytes to the host */
+    uint32_t uart_tx;
+    uint32_t tcp_tx;      /* bytes that the servers received */
+    uint32_t connections; /* that were opened */
+    char dialled[256];    /* the host that the modem was told */
+    /* A copy of what a server received, for the search of clear text. */
+    uint8_t heard[65536];
+    size_t heard_len;
+    estls_io uart;
+} world;
+
+/* modem: null for a direct connection. The options are borrowed. */
+void world_open(world *w, const struct espat_options *modem,
+                const struct smtpd_options *server);
+void world_close(world *w);
+/* Moves all bytes that can move, then lets time pass to the next event, 1 to
+ * 100 ms. */
+void world_idle(world *w);
+/* 1: the needle was on the wire to a server, in clear. */
+int world_heard(const world *w, const char *needle);
+
+#endif
