@@ -4481,7 +4481,9 @@ static int estlsi_session_advance(estls *s)
 
     if (s->phase >= ESTLSI_PREAMBLE) {
         rc = estls_starttls_step(&s->starttls);
-        s->phase = (uint8_t)(rc == ESTLS_OK ? ESTLSI_READY : s->phase);
+        if (rc == ESTLS_OK) {
+            s->phase = ESTLSI_READY;
+        }
         return rc;
     }
     if (!s->d->no_modem) {
@@ -4563,7 +4565,9 @@ static int estlsi_session_hangup(estls *s)
 
     if (rc != ESTLS_BUSY && !s->link.err) {
         rc = estls_link_hangup(&s->link, estlsi_session_port(s->d));
-        rc = rc == ESTLS_OK && s->link.op ? ESTLS_BUSY : ESTLS_OK;
+        if (rc == ESTLS_OK && s->link.op) {
+            rc = ESTLS_BUSY;
+        }
     }
     if (rc != ESTLS_BUSY ||
         estlsi_core_past(estlsi_core_tick(&s->d->uart), s->starttls.t0,
