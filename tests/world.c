@@ -108,6 +108,7 @@ static int uart_read(void *user, void *dst, size_t cap)
     world_network(w);
     n = cap ? world_produce(w, dst, cap) : 0;
     w->uart_rx += (uint32_t)n;
+    w->moved |= n > 0;
     if (!n && !w->modem && smtpd_closed(w->server[0])) {
         return ESTLS_E_CLOSED;
     }
@@ -133,6 +134,7 @@ static int uart_write(void *user, const void *src, size_t len)
         world_serve(w, 0, src, len);
     }
     w->uart_tx += (uint32_t)len;
+    w->moved |= len > 0;
     return (int)len;
 }
 
@@ -171,14 +173,15 @@ void world_close(world *w)
 
 void world_idle(world *w)
 {
-    uint32_t wait = 100;
+    uint32_t wait = 1;
     int id;
 
     if (w->modem) {
         world_network(w);
         wait = espat_due(w->modem);
     }
-    wait = wait < 1 ? 1 : wait > 100 ? 100 : wait;
+    wait = w->moved || wait < 1 ? 1 : wait > 100 ? 100 : wait;
+    w->moved = 0;
     w->now += wait;
     if (w->modem) {
         espat_tick(w->modem, w->now);

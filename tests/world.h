@@ -22,6 +22,7 @@ typedef struct world {
     uint32_t io_calls;  /* reads and writes so far */
     uint32_t fail_call; /* this call, and all after it, fail; 0: none */
     uint32_t cut_rx;    /* after so many bytes to the host, silence; 0: never */
+    uint8_t moved;      /* 1: bytes moved since the last world_idle */
     /* what was seen */
     uint32_t uart_rx; /* bytes to the host */
     uint32_t uart_tx;
@@ -39,7 +40,7 @@ void world_open(world *w, const struct espat_options *modem,
                 const struct smtpd_options *server);
 void world_close(world *w);
 /* Moves all bytes that can move, then lets time pass to the next event, 1 to
- * 100 ms. */
+ * 100 ms; 1 where bytes have just moved. */
 void world_idle(world *w);
 /* 1: the needle was on the wire to a server, in clear. */
 int world_heard(const world *w, const char *needle);

@@ -1,0 +1,498 @@
+/* session.c - the main job, end to end: what must work, and what an
+ * application may get wrong. Usage: session PKI-DIRECTORY */
+#include "rig.h"
+
+#include "check.h"
+
+#include <stdio.h>
+
+static rig r;
+
+/* Clear text on the wire before TLS is the preamble and nothing else. */
+static void check_private(void)
+{
+    CHECK(!world_heard(&r.w, "AUTH"));
+    CHECK(!world_heard(&r.w, "MAIL FROM"));
+    CHECK(!world_heard(&r.w, rig_secret));
+    CHECK(!world_heard(&r.w, "hello"));
+}
+
+static void check_delivered(unsigned mails)
+{
+    CHECK_INT(r.mails, mails);
+    CHECK_INT(r.mail_len, strlen(rig_body));
+    CHECK(memcmp(r.mail, rig_body, r.mail_len) == 0);
+}
+
+/* A full handshake and a mail, then the same resumed. */
+static void twice(void)
+{
+    static struct smtpd_sessions sessions;
+    const int modem = !r.d.no_modem;
+
+    smtpd_sessions_init(&sessions);
+    r.server.sessions = &sessions;
+    r.d.saved = &r.saved;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(r.report.resumed, 0);
+    CHECK_INT(r.report.version, 0x0303);
+    CHECK_INT(r.report.mfl, r.d.iobuf_cap < 16709);
+    /* EHLO, STARTTLS, ClientHello, the flight up to Finished */
+    CHECK_INT(r.report.sends, modem ? 4 : 0);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    check_delivered(1);
+    check_private();
+    rig_end(&r);
+
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(r.report.resumed, 1);
+    CHECK_INT(r.report.sends, modem ? 4 : 0);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    check_delivered(2);
+    check_private();
+    rig_end(&r);
+}
+
+static void mails(void)
+{
+    static const char *const certificates[] = {"ec", "rsa"};
+    static const size_t chunks[] = {0, 1, 7};
+    int generation, push, c, k;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        for (push = 0; push < 2; push++) {
+            for (c = 0; c < 2; c++) {
+                for (k = 0; k < 3; k++) {
+                    rig_init(&r, generation, certificates[c]);
+                    r.d.push = (uint8_t)push;
+                    r.modem.chunk = chunks[k];
+                    r.w.read_max = chunks[k];
+                    twice();
+                }
+            }
+        }
+    }
+}
+
+static void full_duplex(void)
+{
+    int generation;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        rig_init(&r, generation, "ec");
+        r.d.obuf = r.obuf;
+        r.d.obuf_cap = ESTLS_OBUF_MIN + 160;
+        twice();
+    }
+}
+
+static void large_buffer(void)
+{
+    rig_init(&r, 2, "rsa");
+    r.d.iobuf_cap = sizeof r.iobuf;
+    twice();
+}
+
+/* Without room behind the record the flight's records go one by one. */
+static void no_stage(void)
+{
+    rig_init(&r, 2, "ec");
+    r.d.obuf = r.obuf;
+    r.d.obuf_cap = ESTLS_OBUF_MIN;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(r.report.sends, 2 + 1 + 3);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+}
+
+static void multiplexed(void)
+{
+    int generation, push;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        for (push = 0; push < 2; push++) {
+            rig_init(&r, generation, "ec");
+            r.d.mux = 1;
+            r.d.link_id = 3;
+            r.d.push = (uint8_t)push;
+            twice();
+        }
+    }
+}
+
+static void pinned(void)
+{
+    int generation;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        rig_init(&r, generation, "ec");
+        rig_pin(&r, "ec");
+        twice();
+    }
+    rig_init(&r, 2, "ec");
+    rig_pin(&r, "ec");
+    r.d.profile = estls_small;
+    twice();
+}
+
+static void implicit(void)
+{
+    rig_init(&r, 2, "ec");
+    r.server.direct = true;
+    r.d.proto = estls_direct;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(r.report.sends, 2);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+}
+
+static void slow_and_noisy(void)
+{
+    int generation, push;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        for (push = 0; push < 2; push++) {
+            rig_init(&r, generation, "ec");
+            r.modem.seed = 7;
+            r.modem.baud = 9600;
+            r.modem.delay_ms = 30;
+            r.modem.jitter_ms = 20;
+            r.modem.busy = 200;
+            r.modem.urc = 100;
+            r.modem.chunk = 16;
+            r.modem.random_chunk = true;
+            r.w.write_max = 3;
+            r.d.push = (uint8_t)push;
+            r.w.now = 0xffffffffu - 5000; /* the tick wraps on the way */
+            twice();
+        }
+    }
+}
+
+/* -- the modem's network and clock ------------------------------------------ */
+
+static uint32_t modem_time(void *user)
+{
+    return estls_link_time(&((rig *)user)->net.link);
+}
+
+static void joins(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        rig_init(&r, generation, "ec");
+        r.modem.fresh = true;
+        r.modem.ssid = "a \"net\", \\ with all";
+        r.modem.password = "p,a\"ss\\word";
+        r.d.ssid = r.modem.ssid;
+        r.d.password = r.modem.password;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+
+        r.d.password = "wrong";
+        CHECK_INT(rig_connect(&r), ESTLS_E_NETWORK);
+        CHECK_INT(rig_close(&r), ESTLS_E_NETWORK);
+        rig_end(&r);
+    }
+}
+
+static void modem_clock(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        rig_init(&r, generation, "ec");
+        r.modem.unix_time = RIG_UNIX_TIME;
+        r.modem.sntp_ms = 4000;
+        r.d.sntp = "pool.example.test";
+        r.d.unix_time = modem_time;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK(modem_time(&r) - RIG_UNIX_TIME < 60);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+    r.modem.unix_time = 0;
+    CHECK_INT(rig_connect(&r), ESTLS_E_CLOCK);
+    rig_end(&r);
+}
+
+static void dials_elsewhere(void)
+{
+    rig_init(&r, 1, "ec");
+    r.d.connect_host = "192.0.2.7";
+    r.d.connect_port = 2525;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_TEXT(r.w.dialled, "192.0.2.7");
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+
+    r.d.connect_host = "unreachable.test";
+    CHECK_INT(rig_connect(&r), ESTLS_E_NETWORK);
+    CHECK_INT(estls_step(&r.net), ESTLS_E_NETWORK);
+    CHECK_INT(rig_close(&r), ESTLS_E_NETWORK);
+    rig_end(&r);
+}
+
+/* A modem left in transparent mode by an earlier life of the host. */
+static void transparent_before(void)
+{
+    static const char leave[] =
+        "AT+CIPSTART=\"TCP\",\"mail.example.test\",587\r\n";
+    static const char *const lines[] = {"AT+CIPMODE=1\r\n", "AT+CIPSEND\r\n"};
+    int i;
+
+    rig_init(&r, 2, "ec");
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    CHECK(r.w.uart.write(&r.w, leave, sizeof leave - 1) > 0);
+    world_idle(&r.w);
+    for (i = 0; i < 2; i++) {
+        CHECK(r.w.uart.write(&r.w, lines[i], strlen(lines[i])) > 0);
+        world_idle(&r.w);
+    }
+    CHECK_INT(estls_open(&r.net, &r.d), ESTLS_BUSY);
+    CHECK_INT(rig_step(&r), ESTLS_OK);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+}
+
+/* -- the gate ---------------------------------------------------------------- */
+
+static uint32_t gate_calls;
+
+static uint32_t gate(void *user, size_t *len)
+{
+    (void)user;
+    *len = *len > 64 ? 64 : *len;
+    return gate_calls++ % 3 ? 250 : 0;
+}
+
+static void gated(void)
+{
+    uint8_t waited = 0;
+    int rc;
+
+    rig_init(&r, 2, "ec");
+    r.d.gate = gate;
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    rc = estls_open(&r.net, &r.d);
+    while (rc == ESTLS_BUSY) {
+        rc = estls_step(&r.net);
+        estls_info(&r.net, &r.report);
+        waited |= r.report.wait_ms == 250;
+        world_idle(&r.w);
+    }
+    CHECK_INT(rc, ESTLS_OK);
+    CHECK(waited);
+    CHECK(r.report.sends > 4);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    check_delivered(1);
+    rig_end(&r);
+}
+
+static void heavy_steps(void)
+{
+    unsigned heavy = 0;
+    int rc;
+
+    rig_init(&r, 2, "ec");
+    rig_pin(&r, "ec");
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    rc = estls_open(&r.net, &r.d);
+    while (rc == ESTLS_BUSY) {
+        rc = estls_step(&r.net);
+        estls_info(&r.net, &r.report);
+        heavy += r.report.heavy;
+        world_idle(&r.w);
+    }
+    CHECK_INT(rc, ESTLS_OK);
+    CHECK(heavy >= 1); /* ServerKeyExchange, ServerHelloDone, or both */
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+}
+
+/* -- what an application may get wrong --------------------------------------- */
+
+static int open_only(void)
+{
+    world_open(&r.w, r.d.no_modem ? NULL : &r.modem, &r.server);
+    if (!r.d.uart.user) {
+        r.d.uart = r.w.uart;
+    }
+    return estls_open(&r.net, &r.d);
+}
+
+#define REFUSED(field, value, error)                                           \
+    do {                                                                       \
+        rig_init(&r, 2, "ec");                                                 \
+        r.d.uart.user = NULL;                                                  \
+        r.d.field = (value);                                                   \
+        CHECK_INT(open_only(), (error));                                       \
+        CHECK_INT(estls_step(&r.net), ESTLS_E_STATE);                          \
+        CHECK_INT(r.w.uart_tx, 0);                                             \
+        rig_end(&r);                                                           \
+    } while (0)
+
+static void forgotten(void)
+{
+    static char long_name[300];
+    static const br_rsa_public_key weak = {r.iobuf, 128, r.iobuf, 3};
+    static br_x509_pkey weak_pin;
+
+    memset(long_name, 'a', sizeof long_name - 1);
+    REFUSED(line, NULL, ESTLS_E_ARG);
+    REFUSED(line_cap, ESTLS_LINE_MIN - 1, ESTLS_E_SPACE);
+    REFUSED(iobuf, NULL, ESTLS_E_ARG);
+    REFUSED(iobuf_cap, ESTLS_IOBUF_MIN - 1, ESTLS_E_SPACE);
+    REFUSED(iobuf_cap, 0x8000, ESTLS_E_SPACE);
+    REFUSED(obuf, r.obuf, ESTLS_E_SPACE);
+    REFUSED(host, NULL, ESTLS_E_NAME);
+    REFUSED(host, "", ESTLS_E_NAME);
+    REFUSED(host, "192.0.2.1", ESTLS_E_NAME);
+    REFUSED(host, "2001:db8::1", ESTLS_E_NAME);
+    REFUSED(host, "mail\r\nQUIT", ESTLS_E_ARG);
+    REFUSED(host, "mail'example", ESTLS_E_ARG);
+    REFUSED(host, "<mail>", ESTLS_E_ARG);
+    REFUSED(host, long_name, ESTLS_E_ARG);
+    REFUSED(client_name, "me\r\nMAIL", ESTLS_E_ARG);
+    REFUSED(client_name, "two words", ESTLS_E_ARG);
+    REFUSED(client_name, "", ESTLS_E_ARG);
+    REFUSED(client_name, long_name, ESTLS_E_ARG);
+    REFUSED(port, 0, ESTLS_E_ARG);
+    REFUSED(proto, NULL, ESTLS_E_ARG);
+    REFUSED(link_id, 5, ESTLS_E_ARG);
+    REFUSED(trust, NULL, ESTLS_E_TRUST);
+    REFUSED(anchors, NULL, ESTLS_E_TRUST);
+    REFUSED(anchor_count, 0, ESTLS_E_TRUST);
+    REFUSED(x509, NULL, ESTLS_E_SPACE);
+    REFUSED(trust, estls_pin, ESTLS_E_TRUST); /* without a pin */
+    REFUSED(entropy, NULL, ESTLS_E_ENTROPY);
+    REFUSED(unix_time, NULL, ESTLS_E_CLOCK);
+    weak_pin.key_type = BR_KEYTYPE_RSA;
+    weak_pin.key.rsa = weak;
+    rig_init(&r, 2, "ec");
+    r.d.trust = estls_pin;
+    r.d.pin = &weak_pin;
+    CHECK_INT(open_only(), ESTLS_E_TRUST);
+    rig_end(&r);
+}
+
+static void forgotten_io(void)
+{
+    rig_init(&r, 2, "ec");
+    CHECK_INT(estls_open(&r.net, &r.d), ESTLS_E_ARG);
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    r.d.uart.read = NULL;
+    CHECK_INT(estls_open(&r.net, &r.d), ESTLS_E_ARG);
+    r.d.uart = r.w.uart;
+    r.d.uart.tick = NULL;
+    CHECK_INT(estls_open(&r.net, &r.d), ESTLS_E_ARG);
+    rig_end(&r);
+}
+
+/* Case 43, case 35. */
+static void bad_sources(void)
+{
+    rig_init(&r, 2, "ec");
+    r.entropy = 31;
+    CHECK_INT(open_only(), ESTLS_E_ENTROPY);
+    rig_end(&r);
+    rig_init(&r, 2, "ec");
+    r.stuck = 1;
+    CHECK_INT(open_only(), ESTLS_E_ENTROPY);
+    rig_end(&r);
+    rig_init(&r, 2, "ec");
+    r.unix_time = 0;
+    CHECK_INT(open_only(), ESTLS_E_CLOCK);
+    rig_end(&r);
+    rig_init(&r, 2, "ec");
+    r.unix_time = 1767225600; /* 2026-01-01, before the release */
+    CHECK_INT(open_only(), ESTLS_E_CLOCK);
+    CHECK_INT(r.w.uart_tx, 0);
+    rig_end(&r);
+}
+
+static void wrong_objects(void)
+{
+    static estls copy;
+    estls_report report;
+    char byte;
+
+    memset(&copy, 0, sizeof copy);
+    CHECK_INT(estls_step(&copy), ESTLS_E_STATE);
+    CHECK_INT(estls_read(&copy, &byte, 1), ESTLS_E_STATE);
+    CHECK_INT(estls_write(&copy, "x", 1), ESTLS_E_STATE);
+    CHECK_INT(estls_close(&copy), ESTLS_E_STATE);
+    memset(&copy, 0xff, sizeof copy);
+    CHECK_INT(estls_step(&copy), ESTLS_E_STATE);
+    rig_init(&r, 2, "ec");
+    CHECK_INT(open_only(), ESTLS_BUSY);
+    CHECK_INT(estls_read(&r.net, &byte, 1), ESTLS_E_STATE);
+    CHECK_INT(estls_write(&r.net, "x", 1), ESTLS_E_STATE);
+    CHECK_INT(rig_step(&r), ESTLS_OK);
+    memcpy(&copy, &r.net, sizeof copy);
+    CHECK_INT(estls_step(&copy), ESTLS_E_STATE);
+    CHECK_INT(estls_read(&copy, &byte, 1), ESTLS_E_STATE);
+    CHECK_INT(estls_close(&copy), ESTLS_E_STATE);
+    estls_info(&copy, &report);
+    CHECK_TEXT(report.doing, "");
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    CHECK_INT(estls_read(&r.net, &byte, 1), ESTLS_E_STATE);
+    CHECK_INT(estls_step(&r.net), ESTLS_E_STATE);
+    rig_end(&r);
+}
+
+/* Closing is legal at every moment, and leaves an object that opens again. */
+static void closed_early(void)
+{
+    int steps, i;
+
+    for (steps = 0; steps < 150; steps += 3) {
+        rig_init(&r, 2, "ec");
+        CHECK_INT(open_only(), ESTLS_BUSY);
+        for (i = 0; i < steps; i++) {
+            (void)estls_step(&r.net);
+            world_idle(&r.w);
+        }
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        CHECK_INT(estls_open(&r.net, &r.d), ESTLS_BUSY);
+        CHECK_INT(rig_step(&r), ESTLS_OK);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    rig_pki(argc > 1 ? argv[1] : "build/pki");
+    RUN(mails);
+    RUN(full_duplex);
+    RUN(large_buffer);
+    RUN(no_stage);
+    RUN(multiplexed);
+    RUN(pinned);
+    RUN(implicit);
+    RUN(slow_and_noisy);
+    RUN(joins);
+    RUN(modem_clock);
+    RUN(dials_elsewhere);
+    RUN(transparent_before);
+    RUN(gated);
+    RUN(heavy_steps);
+    RUN(forgotten);
+    RUN(forgotten_io);
+    RUN(bad_sources);
+    RUN(wrong_objects);
+    RUN(closed_early);
+    return check_end();
+}
