@@ -203,7 +203,8 @@ ESTLS_API const char *estls_error_advice(int rc);
  * world.  You supply one for the UART; >>link and >>tls hand out others.
  * Sizes offered never exceed 32,767, so that an int of 16 bits can say them. */
 typedef struct estls_io {
-    /* > 0 bytes put at dst, 0 nothing yet, < 0 gone for good (an ESTLS_E_) */
+    /* > 0 bytes put at dst, 0 nothing yet, < 0 gone for good: E_CLOSED at the
+     * end of the stream, E_IO or plain -1 for what broke */
     int (*read)(void *user, void *dst, size_t cap);
     /* > 0 bytes taken, 0 not now, < 0 gone.  After 0 or a part, the caller
      * offers the rest again, the same bytes, until all are taken. */
@@ -949,6 +950,12 @@ static uint32_t estlsi_core_tick(const estls_io *io)
 static int estlsi_core_io_ok(const estls_io *io)
 {
     return io->read && io->write && io->tick;
+}
+
+/* What a stream says of its end; a callback may well return a plain -1. */
+static int estlsi_core_io_error(int rc)
+{
+    return rc == -1 ? (int)ESTLS_E_IO : rc;
 }
 
 /* What goes into a line must not end it, and must be a name's length. */
@@ -3540,7 +3547,9 @@ static int estlsi_tls_lost(estls_tls *t, int rc)
     if (t->client.eng.close_received && t->state == ESTLSI_TLS_OPEN) {
         return estlsi_tls_end(t, ESTLS_E_CLOSED);
     }
-    return estlsi_tls_end(t, rc == ESTLS_E_CLOSED ? ESTLS_E_TRUNCATED : rc);
+    rc = estlsi_core_io_error(rc);
+    return estlsi_tls_end(t,
+                          rc == ESTLS_E_CLOSED ? (int)ESTLS_E_TRUNCATED : rc);
 }
 
 /* -- opening --------------------------------------------------------------- */
@@ -4337,7 +4346,7 @@ static int estlsi_starttls_answer(estls_starttls *s)
                        (size_t)(d->iobuf_cap - s->len));
 
     if (n <= 0) {
-        return n < 0 ? n : ESTLS_BUSY;
+        return n < 0 ? estlsi_core_io_error(n) : (int)ESTLS_BUSY;
     }
     if (n > s->budget) {
         return ESTLS_E_PROTO;
@@ -4352,15 +4361,23 @@ static int estlsi_starttls_answer(estls_starttls *s)
     return n;
 }
 
+/* Sends the line.  The server has no business to speak before. */
 static int estlsi_starttls_send(estls_starttls *s)
 {
+    uint8_t byte;
     int n;
 
+    if (s->off == 0 && s->len) {
+        n = s->io.read(s->io.user, &byte, 1);
+        if (n) {
+            return n < 0 ? estlsi_core_io_error(n) : (int)ESTLS_E_INJECTED;
+        }
+    }
     if (s->off < s->len) {
         n = s->io.write(s->io.user, s->d->iobuf + s->off,
                         (size_t)(s->len - s->off));
         if (n < 0) {
-            return n;
+            return estlsi_core_io_error(n);
         }
         s->off = (uint16_t)(s->off + n);
     }

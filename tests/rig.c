@@ -8,7 +8,9 @@ enum { RIG_STEPS = 400000, RIG_NAMES = 32 };
 
 const char rig_body[] =
     "Subject: hello\r\n\r\n.dots\r\n..and more\r\n.\r\nend\r\n";
-const char rig_secret[] = "correct-horse-battery";
+#define RIG_SECRET "correct-horse-battery"
+
+const char rig_secret[] = RIG_SECRET;
 
 /* -- the PKI --------------------------------------------------------------- */
 
@@ -100,6 +102,7 @@ void rig_init(rig *r, int generation, const char *certificate)
     r->modem.generation = generation;
     r->modem.fault = r->faults;
     r->unix_time = RIG_UNIX_TIME;
+    r->patience_ms = 600000;
     r->server.user = "sensor";
     r->server.password = rig_secret;
     r->server.on_mail = rig_on_mail;
@@ -173,10 +176,10 @@ int rig_connect(rig *r)
 static int write_all(rig *r, const char *text)
 {
     size_t left = strlen(text);
-    long steps = RIG_STEPS;
+    const uint32_t t0 = r->w.now;
     int n;
 
-    while (left && steps--) {
+    while (left && r->w.now - t0 <= r->patience_ms) {
         n = estls_write(&r->net, text, left);
         if (n < 0) {
             return n;
@@ -187,7 +190,7 @@ static int write_all(rig *r, const char *text)
             world_idle(&r->w);
         }
     }
-    return left ? (int)ESTLS_E_TIMEOUT : (int)ESTLS_OK;
+    return left ? (int)ESTLS_BUSY : (int)ESTLS_OK;
 }
 
 /* A reply is whole when its last line is "250 ...". */
@@ -209,14 +212,17 @@ int rig_say(rig *r, const char *text, char *reply, size_t cap)
     size_t got = 0;
     int n = write_all(r, text);
 
+    if (n > 0) {
+        return n;
+    }
     while (n >= 0 && !whole(reply, got)) {
         n = estls_read(&r->net, reply + got, cap - 1 - got);
         got += (size_t)(n > 0 ? n : 0);
         if (n == 0) {
             world_idle(&r->w);
         }
-        if (r->w.now - t0 > 60000) {
-            n = ESTLS_E_TIMEOUT;
+        if (n >= 0 && r->w.now - t0 > r->patience_ms) {
+            return ESTLS_BUSY;
         }
     }
     reply[got] = 0;
@@ -263,6 +269,56 @@ int rig_close(rig *r)
         }
     }
     return rc;
+}
+
+int rig_zero(const void *memory, size_t n)
+{
+    const uint8_t *p = memory;
+
+    while (n && !*p) {
+        p++;
+        n--;
+    }
+    return n == 0;
+}
+
+/* What of the dialogue inside TLS could be heard in clear. */
+static int leaked(const rig *r)
+{
+    static const char *const secrets[] = {"AUTH", "MAIL", "HELO", "hello",
+                                          RIG_SECRET};
+    size_t i;
+    int found = 0;
+
+    for (i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        found |= world_heard(&r->w, secrets[i]);
+    }
+    return found;
+}
+
+const char *rig_dead(rig *r, int rc)
+{
+    char byte;
+
+    if (rc >= 0) {
+        return "it succeeded";
+    }
+    if (leaked(r)) {
+        return "clear text on the wire";
+    }
+    if (estls_step(&r->net) != rc || estls_read(&r->net, &byte, 1) != rc ||
+        estls_write(&r->net, "AUTH", 4) != rc) {
+        return "the error does not stay";
+    }
+    if (rig_close(r) != (rc == ESTLS_E_CLOSED ? (int)ESTLS_OK : rc)) {
+        return "closing hides the error, or does not end";
+    }
+    if (!rig_zero(&r->net.starttls.tls.client,
+                  sizeof r->net.starttls.tls.client) ||
+        !rig_zero(r->iobuf, r->d.iobuf_cap)) {
+        return "secrets are left in memory";
+    }
+    return leaked(r) ? "clear text on the wire while closing" : "";
 }
 
 void rig_end(rig *r)

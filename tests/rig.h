@@ -24,8 +24,9 @@ typedef struct rig {
     unsigned mails;
     estls_report report; /* when the connection was made */
     uint32_t unix_time;
-    size_t entropy; /* bytes that the source gives; 0: 32 */
-    uint8_t stuck;  /* 1: it repeats one byte */
+    uint32_t patience_ms; /* how long rig_say waits for a reply */
+    size_t entropy;       /* bytes that the source gives; 0: 32 */
+    uint8_t stuck;        /* 1: it repeats one byte */
     char line[192];
     uint8_t iobuf[16709];
     uint8_t obuf[2048];
@@ -50,10 +51,16 @@ int rig_step(rig *r);
 /* In TLS: EHLO, AUTH PLAIN, one mail, QUIT. OK, or the first error; E_REFUSED
  * for a reply that is not the one of success. */
 int rig_mail(rig *r);
-/* Writes text, and reads until a whole reply has come. */
+/* Writes text, and reads until a whole reply has come. BUSY: none came, and
+ * nothing is wrong with the session. */
 int rig_say(rig *r, const char *text, char *reply, size_t cap);
 /* Closes the session; the world stays. */
 int rig_close(rig *r);
+/* After a failure rc: only the preamble went out in clear, every call repeats
+ * the error, closing ends, and no secret is left in memory. "", or what is not
+ * so. Closes the session. */
+const char *rig_dead(rig *r, int rc);
+int rig_zero(const void *memory, size_t n);
 /* Closes the world. */
 void rig_end(rig *r);
 

@@ -97,7 +97,7 @@ static int uart_read(void *user, void *dst, size_t cap)
     size_t n;
 
     if (world_fails(w)) {
-        return -1;
+        return ESTLS_E_IO;
     }
     if (w->read_max && cap > w->read_max) {
         cap = w->read_max;
@@ -120,7 +120,7 @@ static int uart_write(void *user, const void *src, size_t len)
     world *w = user;
 
     if (world_fails(w)) {
-        return -1;
+        return -1; /* as a POSIX function would */
     }
     if (w->write_max && len > w->write_max) {
         len = w->write_max;
