@@ -314,7 +314,8 @@ typedef struct estls_desc {
     uint16_t iobuf_cap;
     uint16_t obuf_cap;
     /* Session to resume, and where the next one is kept: read at open,
-     * written after a handshake, wiped after a failure.  Null: none. */
+     * written after a handshake, wiped when a session that used it fails for
+     * any reason but the path (a link that drops, a deadline).  Null: none. */
     estls_saved *saved;
     /* Cipher suites and implementations: estls_full, estls_small, or your
      * own, which calls br_ssl_engine_set_*.  Null: ESTLS_PROFILE. */
@@ -441,8 +442,8 @@ typedef struct estls_at {
     uint16_t left; /* payload bytes still to come */
     int8_t id;     /* whose they are */
     uint8_t skip;
-    uint8_t prompt; /* 1: a '>' at the start of a line is a prompt */
-    uint8_t blank;  /* 1: swallow one blank, that of "> " */
+    uint8_t prompt; /* 1: a '>' at the start of a line is a prompt; 2: one
+                     * has come, a blank may follow; yours to set to 1 */
 } estls_at;
 
 /* rules and line must outlive the parser.  cap: 16 or more, else E_SPACE. */
@@ -619,9 +620,10 @@ typedef struct estls_link {
     uint32_t gate_ms; /* ... and for how long; 0: it did not */
     uint32_t clock;   /* Unix seconds at clock_t0; 0: not set */
     uint32_t clock_t0;
-    uint16_t sends; /* AT+CIPSEND that were started */
-    uint16_t asked; /* bytes that the pull under way asked for */
-    uint16_t owed;  /* bytes that the open prompt still wants */
+    uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
+    uint16_t sends;  /* AT+CIPSEND that were started */
+    uint16_t asked;  /* bytes that the pull under way asked for */
+    uint16_t owed;   /* bytes that the open prompt still wants */
     uint8_t op;
     uint8_t step;
     uint8_t tries;
@@ -952,12 +954,6 @@ static int estlsi_core_io_ok(const estls_io *io)
     return io->read && io->write && io->tick;
 }
 
-/* What a stream says of its end; a callback may well return a plain -1. */
-static int estlsi_core_io_error(int rc)
-{
-    return rc == -1 ? (int)ESTLS_E_IO : rc;
-}
-
 /* What goes into a line must not end it, and must be a name's length. */
 static int estlsi_core_text_ok(const char *text, size_t max)
 {
@@ -1035,46 +1031,47 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
     return ESTLS_OK;
 }
 
-/* The one decimal reader of the house: digits only, all of them, or no. */
-static int estlsi_at_decimal(const char *p, const char *end, uint32_t *out)
+/* The one decimal reader of the house.  Returns where the digits end; null:
+ * there is none, or the number is larger than 2^32 - 1. */
+static const char *estlsi_at_digits(const char *p, const char *end,
+                                    uint32_t *out)
 {
+    const char *first = p;
     uint32_t v = 0;
     uint32_t digit;
 
-    if (p == end) {
-        return 0;
-    }
     for (; p != end; p++) {
         digit = (uint32_t)(uint8_t)*p - '0';
-        if (digit > 9 || v > 429496729u || (v == 429496729u && digit > 5)) {
-            return 0;
+        if (digit > 9) {
+            break;
+        }
+        if (v > 429496729u || v * 10 + digit < digit) {
+            return NULL;
         }
         v = v * 10 + digit;
     }
+    if (p == first) {
+        return NULL;
+    }
     *out = v;
-    return 1;
+    return p;
 }
 
-/* Splits "0,CLOSED": returns the bytes of "0,", and the id; else 0. */
+/* Splits "0,CLOSED": returns the length of "0,", and the id; else 0. */
 static size_t estlsi_at_id(const char *text, size_t n, int8_t *id)
 {
-    size_t i = 0;
     uint32_t v;
+    const char *q = estlsi_at_digits(text, text + n, &v);
 
-    while (i < n && i < 4 && text[i] != ',') {
-        i++;
-    }
-    if (i == n || text[i] != ',' || !estlsi_at_decimal(text, text + i, &v) ||
-        v > 127) {
+    if (!q || q == text + n || *q != ',' || v > 127) {
         return 0;
     }
     *id = (int8_t)v;
-    return i + 1;
+    return (size_t)(q + 1 - text);
 }
 
 static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
-                                           const char *text, size_t n,
-                                           uint8_t need)
+                                           const char *text, size_t n)
 {
     const uint8_t c = (uint8_t)text[0];
     size_t i;
@@ -1083,14 +1080,11 @@ static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
         r++;
     }
     for (; (uint8_t)r->text[0] == c && r->len; r++) {
-        if (r->len > n || (r->match & need) != need) {
-            continue;
-        }
         i = 1;
-        while (i < r->len && r->text[i] == text[i]) {
+        while (i < n && r->text[i] == text[i]) {
             i++;
         }
-        if (i == r->len && (i == n || !(r->match & ESTLS_AT_WHOLE))) {
+        if (i >= r->len && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) {
             return r;
         }
     }
@@ -1100,17 +1094,14 @@ static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
 /* Number that a rule's text is followed by: "Recv 5 bytes", "ERROR: 10". */
 static uint32_t estlsi_at_tail(const char *p, const char *end)
 {
-    const char *digits;
+    const char *q;
     uint32_t v;
 
     while (p != end && *p == ' ') {
         p++;
     }
-    digits = p;
-    while (p != end && *p != ' ') {
-        p++;
-    }
-    return estlsi_at_decimal(digits, p, &v) ? v : 0xffffffffu;
+    q = estlsi_at_digits(p, end, &v);
+    return q && (q == end || *q == ' ') ? v : 0xffffffffu;
 }
 
 static uint8_t estlsi_at_unmatched(const estls_at *at, const char *text,
@@ -1126,116 +1117,96 @@ static uint8_t estlsi_at_unmatched(const estls_at *at, const char *text,
     return ESTLS_AT_LINE;
 }
 
-/* A whole line: what is it? */
-static void estlsi_at_line(estls_at *at, const char *text, size_t n,
-                           estls_at_event *ev)
+/* Where a payload header ends: behind its terminator outside quotes, or
+ * behind n where that is missing.  Counts the commas on the way. */
+static size_t estlsi_at_header_end(const char *p, size_t i, size_t n, char end,
+                                   unsigned *commas)
+{
+    unsigned quoted = 0;
+
+    for (; i < n; i++) {
+        quoted ^= p[i] == '"';
+        if (quoted) {
+            continue;
+        }
+        if (p[i] == end) {
+            return i + 1;
+        }
+        *commas += p[i] == ',';
+    }
+    return n + 1;
+}
+
+/* Reads "id,length" or "length" from a payload header.  Without a terminator
+ * the whole line must be that: an announcement.  Returns the header's length;
+ * 0: it is not complete yet. */
+static size_t estlsi_at_header(estls_at *at, const estls_at_rule *r,
+                               const char *text, size_t n, int eol,
+                               estls_at_event *ev)
+{
+    unsigned commas = 0;
+    size_t i = r->len;
+    const size_t size = estlsi_at_header_end(text, i, n, r->end, &commas);
+    const char *stop = text + size - 1;
+    const char *q;
+    int bad = 0;
+
+    if (size > n && !eol) {
+        return 0;
+    }
+    if ((r->match & ESTLS_AT_ID_FIRST) ||
+        ((r->match & ESTLS_AT_ID_EVEN) && commas % 2)) {
+        const size_t id = estlsi_at_id(text + i, size - 1 - i, &ev->id);
+        bad = !id;
+        i += id;
+    }
+    q = estlsi_at_digits(text + i, stop, &ev->number);
+    bad |= !q || ev->number > 0xffff || (q != stop && (*q != ',' || size > n));
+    ev->tag = r->tag;
+    if (bad) {
+        ev->kind = ESTLS_AT_BAD;
+    } else if (size > n) {
+        ev->kind = ESTLS_AT_AVAIL;
+    } else {
+        ev->kind = ESTLS_AT_PAYLOAD;
+        at->left = (uint16_t)ev->number;
+        at->id = ev->id;
+    }
+    return size > n ? n : size;
+}
+
+/* What is this line, or the beginning of one?  Sets ev->kind if it can tell,
+ * and returns how much of text that took. */
+static size_t estlsi_at_judge(estls_at *at, const char *text, size_t n, int eol,
+                              estls_at_event *ev)
 {
     const estls_at_rule *r;
     size_t prefix = 0;
 
-    ev->text = text;
-    ev->len = n;
-    if (n > at->cap) {
-        ev->len = at->cap;
-        ev->overlong = 1;
-        ev->kind = ESTLS_AT_LINE;
-        return;
-    }
-    if (text[0] >= '0' && text[0] <= '9') {
+    if ((uint8_t)(text[0] - '0') < 10) {
         prefix = estlsi_at_id(text, n, &ev->id);
     }
-    r = prefix == n ? NULL
-                    : estlsi_at_find(at->rules, text + prefix, n - prefix,
-                                     prefix ? ESTLS_AT_ID : 0);
+    r = estlsi_at_find(at->rules, text + prefix, n - prefix);
+    if (r && prefix && !(r->match & ESTLS_AT_ID)) {
+        r = NULL;
+    }
+    if (r && r->kind == ESTLS_AT_PAYLOAD) {
+        return estlsi_at_header(at, r, text, n, eol, ev);
+    }
+    if (!eol) {
+        return 0;
+    }
     if (!r) {
         ev->id = -1;
         ev->kind = estlsi_at_unmatched(at, text, n);
-        return;
+        return n;
     }
     ev->kind = r->kind;
     ev->tag = r->tag;
     if (r->match & ESTLS_AT_NUMBER) {
         ev->number = estlsi_at_tail(text + r->len, text + n);
     }
-}
-
-/* Where a payload header ends: behind its terminator outside quotes, or n
- * where that is missing.  Counts its fields. */
-static size_t estlsi_at_header_end(const char *p, size_t i, size_t n, char end,
-                                   uint8_t *fields)
-{
-    uint8_t quoted = 0;
-
-    *fields = 1;
-    for (; i < n; i++) {
-        if (p[i] == '"') {
-            quoted = (uint8_t)!quoted;
-        } else if (!quoted && p[i] == end) {
-            return i + 1;
-        } else if (!quoted && p[i] == ',' && *fields < 255) {
-            ++*fields;
-        }
-    }
-    return n + 1;
-}
-
-/* Reads "id,length" or "length" from a header's fields; whole: more fields
- * may follow, since the header has its terminator. */
-static int estlsi_at_header_fields(const estls_at_rule *r, const char *p,
-                                   const char *end, uint8_t fields, int whole,
-                                   estls_at_event *ev)
-{
-    const char *q;
-    int has_id = (r->match & ESTLS_AT_ID_FIRST) ||
-                 ((r->match & ESTLS_AT_ID_EVEN) && fields % 2 == 0);
-
-    ev->id = -1;
-    if (has_id) {
-        size_t n = estlsi_at_id(p, (size_t)(end - p), &ev->id);
-        if (!n) {
-            return 0;
-        }
-        p += n;
-    }
-    q = p;
-    while (q != end && *q != ',') {
-        q++;
-    }
-    return estlsi_at_decimal(p, q, &ev->number) && ev->number <= 0xffff &&
-           (q == end || whole);
-}
-
-/* If text begins a payload header that is complete, tells so and returns its
- * length; eol: the line is complete, so the header ends here anyway. */
-static size_t estlsi_at_header(estls_at *at, const char *text, size_t n,
-                               int eol, estls_at_event *ev)
-{
-    const estls_at_rule *r = estlsi_at_find(at->rules, text, n, 0);
-    uint8_t fields;
-    size_t size;
-    int ok;
-
-    if (!r || r->kind != ESTLS_AT_PAYLOAD) {
-        return 0;
-    }
-    size = estlsi_at_header_end(text, r->len, n, r->end, &fields);
-    if (size > n && !eol) {
-        return 0;
-    }
-    ok = estlsi_at_header_fields(r, text + r->len, text + size - 1, fields,
-                                 size <= n, ev);
-    ev->text = text;
-    ev->len = size > n ? n : size;
-    ev->tag = r->tag;
-    ev->kind = (uint8_t)(!ok        ? ESTLS_AT_BAD
-                         : size > n ? ESTLS_AT_AVAIL
-                                    : ESTLS_AT_PAYLOAD);
-    at->skip = (uint8_t)(!ok && !eol);
-    if (ev->kind == ESTLS_AT_PAYLOAD) {
-        at->left = (uint16_t)ev->number;
-        at->id = ev->id;
-    }
-    return ev->len;
+    return n;
 }
 
 static size_t estlsi_at_payload(estls_at *at, const char *bytes, size_t n,
@@ -1264,48 +1235,87 @@ static void estlsi_at_keep(estls_at *at, const char *run, size_t n)
     at->len = (uint16_t)(at->len + n);
 }
 
-/* Parses a run of ordinary bytes and the byte that ended it, if any.  Returns
- * what was taken; *ev says whether something came of it. */
-static size_t estlsi_at_run(estls_at *at, const char *p, const char *end,
-                            estls_at_event *ev)
+/* The bytes at p that are text. */
+static size_t estlsi_at_ordinary(const char *p, const char *end)
 {
     const char *q = p;
-    const char *text = p;
-    size_t n, used, kept = 0;
-    int eol;
 
+#if UINTPTR_MAX > 0xffffffffu
+    uint64_t eight;
+
+    /* eight at once, where a register holds them: a byte below 0x14 borrows
+     * into its top bit, unless it had that already */
+    while (end - q >= 8) {
+        memcpy(&eight, q, 8);
+        if ((eight - 0x1414141414141414u) & ~eight & 0x8080808080808080u) {
+            break;
+        }
+        q += 8;
+    }
+#endif
     while (q != end && (uint8_t)*q > 0x13) {
         q++;
     }
-    n = (size_t)(q - p);
-    used = n + (q != end) + (end - q > 1 && q[0] == '\r' && q[1] == '\n');
-    eol = q != end && p[used - 1] == '\n';
+    return (size_t)(q - p);
+}
+
+/* Parses a run of text and the byte that ended it, if any.  Returns what was
+ * taken; *ev says whether something came of it. */
+static size_t estlsi_at_run(estls_at *at, const char *p, const char *end,
+                            estls_at_event *ev)
+{
+    const size_t kept = at->len;
+    size_t n = estlsi_at_ordinary(p, end);
+    size_t used = n;
+    int eol = 0;
+
+    if (p + used != end) {
+        used += p[used] == '\r' && p + used + 1 != end && p[used + 1] == '\n';
+        eol = p[used++] == '\n';
+    }
     if (at->skip) {
         at->skip = (uint8_t)!eol;
         return used;
     }
-    if (at->len || !eol) {
-        kept = at->len;
+    ev->text = p;
+    if (kept || !eol) {
         estlsi_at_keep(at, p, n);
-        text = at->line;
+        ev->text = at->line;
         n += kept;
     }
-    if (n == 0) {
-        return used;
+    ev->len = n > at->cap ? at->cap : n;
+    n -= ev->len;
+    ev->len = estlsi_at_judge(at, ev->text, ev->len, eol && !n, ev);
+    if (n && !ev->kind) {
+        ev->overlong = 1;
+        ev->len = at->cap;
+        ev->kind = estlsi_at_unmatched(at, ev->text, ev->len);
+    } else if (ev->kind == ESTLS_AT_PAYLOAD) {
+        used = ev->len - kept;
+        eol = 1;
     }
-    kept = estlsi_at_header(at, text, n > at->cap ? at->cap : n,
-                            eol && n <= at->cap, ev) -
-           kept;
     if (ev->kind) {
         at->len = 0;
-        return ev->kind == ESTLS_AT_PAYLOAD || at->skip ? kept : used;
-    }
-    if (eol || n > at->cap) {
-        at->len = 0;
         at->skip = (uint8_t)!eol;
-        estlsi_at_line(at, text, n, ev);
     }
     return used;
+}
+
+/* At the start of a line: is this the '>' that was asked for, or its blank? */
+static int estlsi_at_prompt(estls_at *at, const char *p, estls_at_event *ev)
+{
+    if (at->prompt == 2) {
+        at->prompt = 0;
+        return *p == ' ';
+    }
+    if (*p != '>') {
+        return 0;
+    }
+    at->prompt = 2;
+    ev->kind = ESTLS_AT_PROMPT;
+    ev->text = p;
+    ev->len = 1;
+    return 1;
 }
 
 ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
@@ -1323,16 +1333,9 @@ ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
         return estlsi_at_payload(at, bytes, n, ev);
     }
     while (p != end && !ev->kind) {
-        if (at->len || at->skip || (*p != '>' && *p != ' ')) {
-            p += estlsi_at_run(at, p, end, ev);
-        } else if (*p == '>' && at->prompt) {
-            ev->kind = ESTLS_AT_PROMPT;
-            ev->text = p++;
-            ev->len = 1;
-            at->prompt = 0;
-            at->blank = 1;
-        } else if (*p == ' ' && at->blank) {
-            at->blank = 0;
+        if (!at->len && !at->skip &&
+            ((at->prompt && estlsi_at_prompt(at, p, ev)) ||
+             (uint8_t)*p <= 0x13)) {
             p++;
         } else {
             p += estlsi_at_run(at, p, end, ev);
@@ -1351,25 +1354,23 @@ ESTLS_API void estls_at_resync(estls_at *at)
 ESTLS_API void estls_at_fields_of(estls_at_fields *f, const char *text,
                                   size_t len)
 {
-    size_t i = 0;
+    const char *p = text;
 
-    while (i < len && text[i] != ':' && text[i] != '=' && text[i] != '"') {
-        i++;
-    }
-    if (i == len || text[i] == '"') {
-        i = 0;
-    } else {
-        i++;
-    }
-    f->p = text + i;
+    f->p = text;
     f->end = text + len;
+    for (; p != f->end && *p != '"'; p++) {
+        if (*p == ':' || *p == '=') {
+            f->p = p + 1;
+            return;
+        }
+    }
 }
 
 ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
 {
     const char *p = f->p;
-    uint8_t quoted = 0;
-    uint8_t depth = 0;
+    unsigned quoted = 0;
+    unsigned depth = 0;
 
     if (!p) {
         return 0;
@@ -1380,12 +1381,12 @@ ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
     field->p = p;
     for (; p != f->end && (quoted || depth || *p != ','); p++) {
         if (*p == '"') {
-            quoted = (uint8_t)!quoted;
-        } else if (quoted && *p == '\\' && p + 1 != f->end) {
-            p++;
-        } else if (!quoted && *p == '(' && depth < 255) {
+            quoted ^= 1;
+        } else if (quoted) {
+            p += *p == '\\' && p + 1 != f->end;
+        } else if (*p == '(') {
             depth++;
-        } else if (!quoted && *p == ')' && depth) {
+        } else if (*p == ')' && depth) {
             depth--;
         }
     }
@@ -1396,53 +1397,63 @@ ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
 
 ESTLS_API int estls_at_uint(const estls_span *field, uint32_t *out)
 {
-    return estlsi_at_decimal(field->p, field->p + field->n, out)
-               ? ESTLS_OK
-               : ESTLS_E_PROTO;
+    const char *end = field->p + field->n;
+    uint32_t v;
+
+    if (estlsi_at_digits(field->p, end, &v) != end) {
+        return ESTLS_E_PROTO;
+    }
+    *out = v;
+    return ESTLS_OK;
 }
 
 ESTLS_API int estls_at_int(const estls_span *field, int32_t *out)
 {
     const uint32_t minus = field->n && field->p[0] == '-';
+    const char *end = field->p + field->n;
     uint32_t v;
 
-    if (!estlsi_at_decimal(field->p + minus, field->p + field->n, &v) ||
+    if (estlsi_at_digits(field->p + minus, end, &v) != end ||
         v > 0x7fffffffu + minus) {
         return ESTLS_E_PROTO;
     }
-    /* -2^31 has no positive twin */
-    *out = minus ? -(int32_t)(v / 2) - (int32_t)(v - v / 2) : (int32_t)v;
+    *out = (int32_t)(minus ? 0u - v : v);
     return ESTLS_OK;
 }
 
-static uint8_t estlsi_at_nibble(char c)
+/* Takes a pair of marks off a field, if it stands between them. */
+static const char *estlsi_at_inside(const estls_span *field, char open,
+                                    char close, const char **end)
 {
-    const uint8_t lower = estlsi_core_lower(c);
+    const char *p = field->p;
 
-    if (c >= '0' && c <= '9') {
-        return (uint8_t)(c - '0');
+    *end = p + field->n;
+    if (field->n > 1 && *p == open && (*end)[-1] == close) {
+        --*end;
+        p++;
     }
-    return (uint8_t)(lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 16);
+    return p;
 }
 
 ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out)
 {
-    const char *p = field->p;
-    const char *end = p + field->n;
+    const char *end;
+    const char *p = estlsi_at_inside(field, '"', '"', &end);
     uint32_t v = 0;
+    unsigned nibble;
 
-    if (field->n > 1 && *p == '"' && end[-1] == '"') {
-        p++;
-        end--;
-    }
     if (p == end || end - p > 8) {
         return ESTLS_E_PROTO;
     }
     for (; p != end; p++) {
-        if (estlsi_at_nibble(*p) > 15) {
-            return ESTLS_E_PROTO;
+        nibble = (uint8_t)*p - (unsigned)'0';
+        if (nibble > 9) {
+            nibble = (*p | 0x20u) - 'a' + 10u;
+            if (nibble < 10 || nibble > 15) {
+                return ESTLS_E_PROTO;
+            }
         }
-        v = v << 4 | estlsi_at_nibble(*p);
+        v = v << 4 | nibble;
     }
     *out = v;
     return ESTLS_OK;
@@ -1451,21 +1462,13 @@ ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out)
 ESTLS_API int estls_at_range(const estls_span *field, uint32_t *lo,
                              uint32_t *hi)
 {
-    const char *p = field->p;
-    const char *end = p + field->n;
-    const char *dash;
+    const char *end;
+    const char *p = estlsi_at_inside(field, '(', ')', &end);
     uint32_t first, last;
 
-    if (field->n > 1 && *p == '(' && end[-1] == ')') {
-        p++;
-        end--;
-    }
-    dash = p;
-    while (dash != end && *dash != '-') {
-        dash++;
-    }
-    if (dash == end || !estlsi_at_decimal(p, dash, &first) ||
-        !estlsi_at_decimal(dash + 1, end, &last) || first > last) {
+    p = estlsi_at_digits(p, end, &first);
+    if (!p || p == end || *p != '-' ||
+        estlsi_at_digits(p + 1, end, &last) != end || first > last) {
         return ESTLS_E_PROTO;
     }
     *lo = first;
@@ -1501,20 +1504,20 @@ ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap)
 
 static void estlsi_at_put(estls_at_command *c, char byte)
 {
-    if (c->len == c->cap) {
+    if (c->len < c->cap) {
+        c->text[c->len++] = byte;
+    } else if (!c->rc) {
         c->rc = ESTLS_E_SPACE;
-        return;
     }
-    c->text[c->len++] = byte;
 }
 
-/* Text from the application: a control character would end the command. */
+/* Text from the application: a control character would end the command.  All
+ * of it is judged, also what does not fit. */
 static void estlsi_at_put_text(estls_at_command *c, const char *s, int escape)
 {
-    for (; *s && !c->rc; s++) {
+    for (; *s; s++) {
         if ((uint8_t)*s < 0x20 || *s == 0x7f) {
             c->rc = ESTLS_E_ARG;
-            return;
         }
         if (escape && (*s == '"' || *s == ',' || *s == '\\')) {
             estlsi_at_put(c, '\\');
@@ -1614,7 +1617,7 @@ static void estlsi_at_enter(estls_at_engine *e, uint8_t state)
     e->state = state;
     e->t0 = estlsi_core_tick(e->io);
     e->off = 0;
-    e->at.prompt = 0;
+    e->at.prompt &= 2;
     e->at.expect = ESTLSI_AT_NO_LINE;
 }
 
@@ -2012,9 +2015,11 @@ static uint32_t estlsi_at_seconds(uint32_t year, uint32_t month, uint8_t day,
     const uint8_t s = estlsi_at_two(hms + 6);
     uint32_t days;
 
-    if (month < 1 || month > 12 || day < 1 || day > 31 || h > 23 || m > 59 ||
-        s > 60 || hms[2] != ':' || hms[5] != ':' || year < 2020 ||
-        year > 2105) {
+    if (month < 1 || month > 12 || day < 1 ||
+        day > estlsi_at_days(year, month + 1, 1) -
+                  estlsi_at_days(year, month, 1) ||
+        h > 23 || m > 59 || s > 60 || hms[2] != ':' || hms[5] != ':' ||
+        year < 2020 || year > 2105) {
         return 0;
     }
     days = estlsi_at_days(year, month, day);
@@ -2028,7 +2033,8 @@ ESTLS_API uint32_t estls_time_asctime(const char *text, size_t len)
     uint32_t year;
 
     if (len != 24 || text[3] != ' ' || text[7] != ' ' || text[10] != ' ' ||
-        text[19] != ' ' || !estlsi_at_decimal(text + 20, text + 24, &year)) {
+        text[19] != ' ' ||
+        estlsi_at_digits(text + 20, text + 24, &year) != text + 24) {
         return 0;
     }
     while (month < 12 && memcmp(months + 3 * month, text + 4, 3) != 0) {
@@ -2087,7 +2093,7 @@ enum {
     ESTLSI_LINK_TRIES = 3,        /* at waking the modem */
     ESTLSI_LINK_ANSWER_MS = 2000, /* for what the modem knows by itself */
     ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
-    ESTLSI_LINK_SNTP_MS = 30000
+    ESTLSI_LINK_SNTP_S = 30
 };
 
 static uint32_t estlsi_core_timeout(const estls_desc *d)
@@ -2265,6 +2271,7 @@ static int estlsi_link_joining(estls_link *l, estls_at_command *c)
         estlsi_link_begin(l, c, "+CWJAP");
         estls_at_add_text(c, l->d->ssid);
         estls_at_add_text(c, l->d->password ? l->d->password : "");
+        l->cmd.expect = "+CWJAP:"; /* and why not */
         return 1;
     default: return 0;
     }
@@ -2341,6 +2348,7 @@ static void estlsi_link_setup_done(estls_link *l, int rc)
 static void estlsi_link_join_done(estls_link *l, int rc)
 {
     if (rc && l->step != 1) {
+        l->at.code = l->reason ? l->reason : l->at.code;
         estlsi_link_end(l, rc == ESTLS_E_MODEM ? ESTLS_E_NETWORK : rc);
     } else if (l->step == 1 && l->tries) {
         estlsi_link_end(l, ESTLS_OK);
@@ -2372,7 +2380,8 @@ static void estlsi_link_pause(estls_link *l)
         !estlsi_core_past(estlsi_link_now(l), l->t0, 1000)) {
         return;
     }
-    if (l->tries++ == ESTLSI_LINK_SNTP_MS / 1000) {
+    if (l->tries++ == ESTLSI_LINK_SNTP_S ||
+        l->tries * 1000u > estlsi_core_timeout(l->d)) {
         estlsi_link_end(l, ESTLS_E_CLOCK);
         return;
     }
@@ -2450,8 +2459,11 @@ static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
     if (ev->kind != ESTLS_AT_LINE || ev->overlong) {
         return;
     }
-    if (l->op == ESTLSI_LINK_JOIN && l->step == 1) {
-        estls_at_fields_of(&fields, ev->text, ev->len);
+    estls_at_fields_of(&fields, ev->text, ev->len);
+    if (l->op == ESTLSI_LINK_JOIN && l->step == 2) {
+        (void)(estls_at_field(&fields, &field) &&
+               estls_at_uint(&field, &l->reason));
+    } else if (l->op == ESTLSI_LINK_JOIN) {
         l->tries = estls_at_field(&fields, &field) &&
                    estls_at_text(&field, name, sizeof name) >= 0 &&
                    strlen(name) == strlen(l->d->ssid) &&
@@ -3487,6 +3499,10 @@ static int estlsi_tls_end(estls_tls *t, int rc)
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err;
     }
+    if (d->saved && (t->offered || t->version) && rc < 0 &&
+        !estlsi_tls_of_path(rc)) {
+        estlsi_tls_wipe(d->saved, sizeof *d->saved);
+    }
     t->err = (int8_t)rc;
     t->state = ESTLSI_TLS_DONE;
     t->stage_len = 0;
@@ -3495,9 +3511,6 @@ static int estlsi_tls_end(estls_tls *t, int rc)
     estlsi_tls_wipe(d->iobuf, d->iobuf_cap);
     if (d->obuf) {
         estlsi_tls_wipe(d->obuf, d->obuf_cap);
-    }
-    if (d->saved && rc < 0 && !estlsi_tls_of_path(rc)) {
-        estlsi_tls_wipe(d->saved, sizeof *d->saved);
     }
     return rc;
 }
@@ -3538,16 +3551,23 @@ static int estlsi_tls_closed(estls_tls *t)
                                                          : ESTLS_E_TLS);
 }
 
+/* What a stream says of its end; a callback may well return a plain -1. */
+static int estlsi_tls_io_error(int rc)
+{
+    return rc == -1 ? (int)ESTLS_E_IO : rc;
+}
+
 /* The stream below is gone. */
 static int estlsi_tls_lost(estls_tls *t, int rc)
 {
     if (t->state == ESTLSI_TLS_CLOSING) {
         return estlsi_tls_end(t, ESTLS_OK);
     }
-    if (t->client.eng.close_received && t->state == ESTLSI_TLS_OPEN) {
+    /* BearSSL forbids application data once it has seen a close_notify */
+    if (!t->client.eng.application_data && t->state == ESTLSI_TLS_OPEN) {
         return estlsi_tls_end(t, ESTLS_E_CLOSED);
     }
-    rc = estlsi_core_io_error(rc);
+    rc = estlsi_tls_io_error(rc);
     return estlsi_tls_end(t,
                           rc == ESTLS_E_CLOSED ? (int)ESTLS_E_TRUNCATED : rc);
 }
@@ -3906,9 +3926,13 @@ static int estlsi_tls_hello(estls_tls *t)
     uint8_t byte;
     int n = t->io.read(t->io.user, &byte, 1);
 
-    if (n) {
-        return n < 0 ? estlsi_tls_lost(t, n)
-                     : estlsi_tls_end(t, ESTLS_E_INJECTED);
+    if (n < 0) {
+        return estlsi_tls_lost(t, n);
+    }
+    if (n) { /* implicit TLS: just another protocol */
+        return estlsi_tls_end(t, t->d->proto()->dialogue->name
+                                     ? ESTLS_E_INJECTED
+                                     : ESTLS_E_PROTO);
     }
     n = estlsi_tls_out(t);
     if (n < 0) {
@@ -4346,7 +4370,7 @@ static int estlsi_starttls_answer(estls_starttls *s)
                        (size_t)(d->iobuf_cap - s->len));
 
     if (n <= 0) {
-        return n < 0 ? estlsi_core_io_error(n) : (int)ESTLS_BUSY;
+        return n < 0 ? estlsi_tls_io_error(n) : (int)ESTLS_BUSY;
     }
     if (n > s->budget) {
         return ESTLS_E_PROTO;
@@ -4370,14 +4394,14 @@ static int estlsi_starttls_send(estls_starttls *s)
     if (s->off == 0 && s->len) {
         n = s->io.read(s->io.user, &byte, 1);
         if (n) {
-            return n < 0 ? estlsi_core_io_error(n) : (int)ESTLS_E_INJECTED;
+            return n < 0 ? estlsi_tls_io_error(n) : (int)ESTLS_E_INJECTED;
         }
     }
     if (s->off < s->len) {
         n = s->io.write(s->io.user, s->d->iobuf + s->off,
                         (size_t)(s->len - s->off));
         if (n < 0) {
-            return estlsi_core_io_error(n);
+            return estlsi_tls_io_error(n);
         }
         s->off = (uint16_t)(s->off + n);
     }
@@ -4603,7 +4627,7 @@ ESTLS_API int estls_close(estls *s)
         if (s->phase != ESTLSI_READY || s->err) {
             (void)estlsi_starttls_end(&s->starttls, s->err);
         }
-        s->phase = ESTLSI_CLOSING;
+        s->phase = s->phase < ESTLSI_DIAL ? ESTLSI_CLOSED : ESTLSI_CLOSING;
     }
     if (s->phase == ESTLSI_CLOSING) {
         return estlsi_session_goodbye(s);
@@ -4639,6 +4663,9 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
     }
     out->doing = estlsi_session_doing(s);
     out->detail = t->detail;
+    if (!t->detail && s->err && l->at.code < 0x7fff) {
+        out->detail = (int)l->at.code;
+    }
     out->sends = l->sends;
     out->mfl = t->watch.mfl;
     out->heavy = (uint8_t)estls_tls_heavy(t);

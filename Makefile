@@ -1,0 +1,145 @@
+# Each target installs the Debian packages that it needs, if they are missing.
+
+CC = gcc
+STD = -std=c11
+WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow \
+	-Wundef -Wcast-qual -Wstrict-prototypes -Werror
+CPPFLAGS = -D_GNU_SOURCE -Itests
+B = build
+PKI = $(B)/pki
+
+PACKAGES = gcc libc6-dev libbearssl-dev openssl
+TEST_PACKAGES = $(PACKAGES) g++ clang valgrind universal-ctags clang-format
+CROSS_PACKAGES = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-avr avr-libc \
+	sdcc
+SERVER_PACKAGES = postfix
+
+SERVER = $(addprefix tests/server/, \
+	smtpd.c dialogue.c script.c pem.c bytes.c)
+WORLD = tests/rig.c tests/world.c tests/modem/espat.c $(SERVER)
+DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
+HEADERS = estls.h $(wildcard tests/*.h tests/*/*.h examples/*.h)
+
+# three ways to build a test: sanitised, for speed, for valgrind
+ASAN = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FAST = -O2
+PLAIN = -g -O1
+
+.PHONY: help demo test test-servers cross bench tables lint format clean
+.PHONY: test-deps programs
+
+help:
+	@echo 'make demo          a mail over STARTTLS through an emulated modem'
+	@echo 'make test          the tests, without servers to install (3 min)'
+	@echo 'make test-servers  the same client against a real Postfix'
+	@echo 'make cross         cross compilers: modes, RAM and code size'
+	@echo 'make bench         instructions: the parser, the handshake'
+	@echo 'make tables        writes the generated tables into README.md'
+	@echo 'make lint          formatting, rooms, function lengths'
+	@echo 'make format        formats all C files'
+	@echo 'make clean         removes $(B)/'
+
+# -- programs -----------------------------------------------------------------
+
+$(B)/espat: tests/modem/main.c tests/modem/espat.c $(HEADERS)
+$(B)/smtpd: tests/server/main.c $(SERVER) $(HEADERS)
+$(B)/starttls: examples/starttls.c $(DESKTOP) $(HEADERS)
+$(B)/mail: examples/mail.c examples/smtp.c $(DESKTOP) $(HEADERS)
+$(B)/anchors: examples/anchors.c examples/pem.c $(HEADERS)
+
+PROGRAMS = $(addprefix $(B)/, espat smtpd starttls mail anchors)
+
+$(PROGRAMS): $(B)/%: | $(B)
+	@$(CC) $(STD) $(WARN) $(FAST) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
+
+programs: $(PROGRAMS)
+
+$(B):
+	@mkdir -p $(B)
+
+$(PKI)/done: tests/pki.sh | $(B)
+	@tests/pki.sh $(PKI)
+
+# -- make demo ----------------------------------------------------------------
+
+demo:
+	@tests/deps.sh $(PACKAGES)
+	@$(MAKE) --no-print-directory programs $(PKI)/done
+	@tests/demo.sh $(B) $(PKI)
+
+# -- make test ----------------------------------------------------------------
+
+SUITES_AT = at_parser at_fields at_engine
+SUITES_WORLD = session attack
+BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) espat smtpd) \
+	$(addprefix $(B)/plain/, at_engine session) $(B)/fast/fault
+
+$(B)/asan/% $(B)/plain/% $(B)/fast/%: MODE = $(ASAN)
+$(B)/plain/%: MODE = $(PLAIN)
+$(B)/fast/%: MODE = $(FAST)
+
+$(foreach s,$(SUITES_AT),$(foreach m,asan plain fast,\
+	$(eval $(B)/$(m)/$(s): tests/$(s).c $(HEADERS))))
+$(foreach s,$(SUITES_WORLD) fault,$(foreach m,asan plain fast,\
+	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD) $(HEADERS))))
+$(B)/asan/espat: tests/modem/test_espat.c tests/modem/espat.c $(HEADERS)
+$(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER) $(HEADERS)
+
+$(BINARIES):
+	@mkdir -p $(@D)
+	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
+
+test-deps:
+	@tests/deps.sh $(TEST_PACKAGES)
+
+define SUITES
+fault     $(B)/fast/fault $(PKI)
+valgrind  tests/memcheck.sh $(B)/plain/session $(PKI)
+modes     tests/modes.sh
+at_parser $(B)/asan/at_parser
+at_fields $(B)/asan/at_fields
+at_engine $(B)/asan/at_engine
+espat     $(B)/asan/espat
+smtpd     $(B)/asan/smtpd $(PKI)
+session   $(B)/asan/session $(PKI)
+attack    $(B)/asan/attack $(PKI)
+programs  tests/programs.sh $(B) $(PKI)
+readme    tests/readme.sh $(B)
+style     tests/style.sh
+endef
+export SUITES
+
+test: test-deps
+	@$(MAKE) --no-print-directory -j2 $(BINARIES) programs $(PKI)/done
+	@echo "$$SUITES" | tests/run.sh $(B)/log
+
+# -- more ---------------------------------------------------------------------
+
+test-servers:
+	@tests/deps.sh $(PACKAGES) $(SERVER_PACKAGES)
+	@$(MAKE) --no-print-directory programs $(PKI)/done
+	@tests/servers.sh $(B) $(PKI)
+
+cross:
+	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
+	@tests/modes.sh
+	@tests/size.sh
+
+bench:
+	@tests/deps.sh $(PACKAGES) valgrind
+	@$(MAKE) --no-print-directory programs $(PKI)/done
+	@tests/bench.sh $(B) $(PKI)
+
+tables:
+	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
+	@tests/tables.sh
+
+lint:
+	@tests/deps.sh clang-format universal-ctags
+	@tests/style.sh
+
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	@rm -rf $(B)
