@@ -451,7 +451,8 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
                             char *line, size_t cap) ESTLSI_CHECKED;
 
 /* Takes some of the n bytes and reports at most one event.  Returns how many
- * were taken: 1..n, or 0 when n is 0.  Call again with the rest. */
+ * were taken: 1..n, or 0 when n is 0.  Call again with the rest.  The one
+ * function that does not check its object: it has no way to say E_STATE. */
 ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
                                estls_at_event *ev);
 
@@ -494,23 +495,23 @@ ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap);
 
 /* AT+CWJAP="a\"b","c" CR LF, field by field into memory of yours.  The first
  * thing that goes wrong sticks, and estls_at_end tells. */
-typedef struct estls_at_command {
+typedef struct estls_at_builder {
     char *text;
     size_t cap;
     size_t len;
     int16_t rc;
     uint8_t fields;
-} estls_at_command;
+} estls_at_builder;
 
 /* verb: "+CWJAP", "E0", "+CIPSNTPTIME?" */
-ESTLS_API void estls_at_begin(estls_at_command *c, char *text, size_t cap,
+ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
                               const char *verb);
-ESTLS_API void estls_at_add_int(estls_at_command *c, int32_t value);
+ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value);
 /* Quoted, with '"', ',' and '\' escaped.  E_ARG if value holds a control
  * character; it is judged before any byte can leave.  Null: an empty field. */
-ESTLS_API void estls_at_add_text(estls_at_command *c, const char *value);
+ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value);
 /* The command's length with its CR LF, or E_ARG, or E_SPACE. */
-ESTLS_API int estls_at_end(estls_at_command *c) ESTLSI_CHECKED;
+ESTLS_API int estls_at_end(estls_at_builder *c) ESTLSI_CHECKED;
 
 /* -- transactions ----------------------------------------------------------
  *
@@ -543,6 +544,7 @@ typedef struct estls_at_cmd {
     uint32_t timeout_ms; /* per phase; the deadline starts when it is sent */
     uint16_t len;        /* of text */
     uint8_t kind;        /* ESTLS_AT_PLAIN ... */
+    uint8_t boot;        /* the engine's: submitted before which reset */
 } estls_at_cmd;
 
 typedef struct estls_at_engine {
@@ -552,6 +554,7 @@ typedef struct estls_at_engine {
     void (*event)(void *user, const estls_at_event *ev);
     void *user;
     uint32_t t0;
+    uint32_t t1;   /* of the last byte of a payload */
     uint32_t code; /* number of the last ERROR; 0xFFFFFFFF: it had none */
     estls_at at;
     uint16_t off;
@@ -560,7 +563,8 @@ typedef struct estls_at_engine {
     uint8_t synced;
     uint8_t rx_pos;
     uint8_t rx_len;
-    char rx[17];
+    uint8_t boot; /* resets seen */
+    char rx[12];
 } estls_at_engine;
 
 /* io is the UART, borrowed.  event gets all that no command claims: URC,
@@ -586,12 +590,13 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap);
 
 /* -- the modem's clock ----------------------------------------------------- */
 
-/* "Tue Oct 19 17:47:56 2021" (asctime; of +CIPSNTPTIME, UTC when the modem's
- * time zone is 0) -> Unix seconds; 0: malformed, or 1970: not yet set. */
-ESTLS_API uint32_t estls_time_asctime(const char *text, size_t len);
-/* "21/10/19,17:47:56+08" (3GPP TS 27.007 +CCLK; local time, and its zone in
- * quarters of an hour) -> Unix seconds, UTC; 0: malformed, or before 2020. */
-ESTLS_API uint32_t estls_time_cclk(const char *text, size_t len);
+/* What a modem says of the time -> Unix seconds, UTC.  Two forms:
+ *     Tue Oct 19 17:47:56 2021   asctime, of +CIPSNTPTIME; UTC when the
+ *                                modem's time zone is 0
+ *     "21/10/19,17:47:56+08"     3GPP TS 27.007 +CCLK, quotes or not; local
+ *                                time, and its zone in quarters of an hour
+ * 0: malformed, or a year before 2020: the modem's clock is not set yet. */
+ESTLS_API uint32_t estls_time(const char *text, size_t len);
 
 /* ======================================================================
  * >>link   an ESP-AT modem -> up to five TCP byte streams
@@ -660,8 +665,6 @@ ESTLS_API int estls_link_step(estls_link *l);
  * a flight at once; it takes the first byte when the modem prompts. */
 ESTLS_API int estls_link_io(estls_link *l, uint8_t id,
                             estls_io *io) ESTLSI_CHECKED;
-/* 1: each byte that was written has been acknowledged by SEND OK. */
-ESTLS_API int estls_link_flushed(const estls_link *l);
 
 #ifndef ESTLS_NO_TLS
 /* ======================================================================
@@ -729,7 +732,8 @@ typedef struct estls_tls {
     uint16_t stage_cap;
     uint16_t stage_len;
     uint16_t stage_off;
-    uint16_t pending; /* bytes that wait for a heavy step */
+    uint16_t pending; /* > 0: the next step runs elliptic-curve or RSA
+                       * arithmetic on so many bytes; yours to read */
     uint16_t version; /* agreed; 0: not yet */
     uint16_t suite;
     int16_t detail;
@@ -773,8 +777,6 @@ ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len);
 /* Sends what was written, then close_notify; unread data is dropped.  BUSY,
  * then OK: closed by us or cleanly by the peer; else the first error. */
 ESTLS_API int estls_tls_close(estls_tls *t);
-/* 1: the next step runs elliptic-curve or RSA arithmetic. */
-ESTLS_API int estls_tls_heavy(const estls_tls *t);
 
 /* ======================================================================
  * >>starttls   the preamble in clear text, then >>tls on the same stream
@@ -949,6 +951,11 @@ static uint32_t estlsi_core_tick(const estls_io *io)
     return io->tick(io->user);
 }
 
+static uint32_t estlsi_core_timeout(const estls_desc *d)
+{
+    return d->timeout_ms ? d->timeout_ms : 120000u;
+}
+
 static int estlsi_core_io_ok(const estls_io *io)
 {
     return io->read && io->write && io->tick;
@@ -965,11 +972,6 @@ static int estlsi_core_text_ok(const char *text, size_t max)
         }
     }
     return i > 0;
-}
-
-static uint8_t estlsi_core_lower(char c)
-{
-    return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
 /* ======================================================================
@@ -1073,7 +1075,7 @@ static size_t estlsi_at_id(const char *text, size_t n, int8_t *id)
 static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
                                            const char *text, size_t n)
 {
-    const uint8_t c = (uint8_t)text[0];
+    const uint8_t c = (uint8_t)(n ? text[0] : 0xff);
     size_t i;
 
     while ((uint8_t)r->text[0] < c) {
@@ -1448,7 +1450,7 @@ ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out)
     for (; p != end; p++) {
         nibble = (uint8_t)*p - (unsigned)'0';
         if (nibble > 9) {
-            nibble = (*p | 0x20u) - 'a' + 10u;
+            nibble = ((uint8_t)*p | 0x20u) - 'a' + 10u;
             if (nibble < 10 || nibble > 15) {
                 return ESTLS_E_PROTO;
             }
@@ -1502,7 +1504,7 @@ ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap)
     return (int)n;
 }
 
-static void estlsi_at_put(estls_at_command *c, char byte)
+static void estlsi_at_put(estls_at_builder *c, char byte)
 {
     if (c->len < c->cap) {
         c->text[c->len++] = byte;
@@ -1513,10 +1515,10 @@ static void estlsi_at_put(estls_at_command *c, char byte)
 
 /* Text from the application: a control character would end the command.  All
  * of it is judged, also what does not fit. */
-static void estlsi_at_put_text(estls_at_command *c, const char *s, int escape)
+static void estlsi_at_put_text(estls_at_builder *c, const char *s, int escape)
 {
     for (; *s; s++) {
-        if ((uint8_t)*s < 0x20 || *s == 0x7f) {
+        if (!c->rc && ((uint8_t)*s < 0x20 || *s == 0x7f)) {
             c->rc = ESTLS_E_ARG;
         }
         if (escape && (*s == '"' || *s == ',' || *s == '\\')) {
@@ -1526,12 +1528,12 @@ static void estlsi_at_put_text(estls_at_command *c, const char *s, int escape)
     }
 }
 
-static void estlsi_at_separate(estls_at_command *c)
+static void estlsi_at_separate(estls_at_builder *c)
 {
     estlsi_at_put(c, c->fields++ ? ',' : '=');
 }
 
-ESTLS_API void estls_at_begin(estls_at_command *c, char *text, size_t cap,
+ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
                               const char *verb)
 {
     c->text = text;
@@ -1543,7 +1545,7 @@ ESTLS_API void estls_at_begin(estls_at_command *c, char *text, size_t cap,
     estlsi_at_put_text(c, verb, 0);
 }
 
-ESTLS_API void estls_at_add_int(estls_at_command *c, int32_t value)
+ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
 {
     uint32_t v = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
     char digits[10];
@@ -1562,7 +1564,7 @@ ESTLS_API void estls_at_add_int(estls_at_command *c, int32_t value)
     }
 }
 
-ESTLS_API void estls_at_add_text(estls_at_command *c, const char *value)
+ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value)
 {
     estlsi_at_separate(c);
     if (!value) {
@@ -1573,7 +1575,7 @@ ESTLS_API void estls_at_add_text(estls_at_command *c, const char *value)
     estlsi_at_put(c, '"');
 }
 
-ESTLS_API int estls_at_end(estls_at_command *c)
+ESTLS_API int estls_at_end(estls_at_builder *c)
 {
     estlsi_at_put(c, '\r');
     estlsi_at_put(c, '\n');
@@ -1689,6 +1691,7 @@ ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
         }
     }
     cmd->next = NULL;
+    cmd->boot = e->boot;
     *link = cmd;
     return ESTLS_OK;
 }
@@ -1707,6 +1710,9 @@ ESTLS_API void estls_at_abort(estls_at_engine *e, estls_at_cmd *cmd)
         e->state != ESTLSI_AT_PROBE && e->state != ESTLSI_AT_IDLE) {
         estlsi_at_enter(e, ESTLSI_AT_DESYNC);
     }
+    if (cmd == e->head) {
+        e->tries = 0;
+    }
     *link = cmd->next;
     cmd->next = NULL;
 }
@@ -1714,18 +1720,11 @@ ESTLS_API void estls_at_abort(estls_at_engine *e, estls_at_cmd *cmd)
 /* The modem booted: whatever was asked, nothing will be answered. */
 static void estlsi_at_reset(estls_at_engine *e)
 {
-    estls_at_cmd *last = e->head;
-
-    while (last && last->next) {
-        last = last->next;
-    }
     estlsi_at_enter(e, ESTLSI_AT_IDLE);
-    while (last && e->head) {
-        estls_at_cmd *cmd = e->head;
+    e->tries = 0;
+    e->boot++;
+    while (e->head && e->head->boot != e->boot) {
         estlsi_at_finish(e, ESTLS_E_MODEM, ESTLSI_AT_IDLE);
-        if (cmd == last) {
-            break;
-        }
     }
 }
 
@@ -1751,6 +1750,9 @@ static void estlsi_at_final(estls_at_engine *e, const estls_at_event *ev)
     }
     if (e->state != ESTLSI_AT_WAIT && e->state != ESTLSI_AT_RAW) {
         return; /* late, of a command that was given up */
+    }
+    if (e->head->kind == ESTLS_AT_ESCAPE) {
+        return;
     }
     if (ev->kind == ESTLS_AT_ERROR) {
         e->code = ev->number;
@@ -1782,7 +1784,7 @@ static void estlsi_at_dispatch(estls_at_engine *e, const estls_at_event *ev)
         }
         break;
     case ESTLS_AT_PAYLOAD:
-        e->t0 = estlsi_core_tick(e->io);
+        e->t1 = estlsi_core_tick(e->io);
         e->event(e->user, ev);
         break;
     case ESTLS_AT_RESET:
@@ -1823,10 +1825,17 @@ static int estlsi_at_pump(estls_at_engine *e)
 ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
 {
     const size_t ready = (size_t)(e->rx_len - e->rx_pos);
+    uint32_t now;
     int n;
 
+    if (e->self != estlsi_core_mark(e)) {
+        return ESTLS_E_STATE;
+    }
     if (cap > e->at.left) {
         cap = e->at.left;
+    }
+    if (cap > 0x7fff) {
+        cap = 0x7fff;
     }
     if (cap == 0) {
         return 0;
@@ -1843,8 +1852,10 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     }
     if (n) {
         e->at.left = (uint16_t)(e->at.left - n);
-        e->t0 = estlsi_core_tick(e->io);
-    } else if (estlsi_core_past(estlsi_core_tick(e->io), e->t0,
+        now = estlsi_core_tick(e->io);
+        e->t0 += now - e->t1;
+        e->t1 = now;
+    } else if (estlsi_core_past(estlsi_core_tick(e->io), e->t1,
                                 ESTLSI_AT_STALL_MS)) {
         estls_at_resync(&e->at);
         return ESTLS_E_TIMEOUT;
@@ -2026,7 +2037,7 @@ static uint32_t estlsi_at_seconds(uint32_t year, uint32_t month, uint8_t day,
     return ((days * 24 + h) * 60 + m) * 60 + s;
 }
 
-ESTLS_API uint32_t estls_time_asctime(const char *text, size_t len)
+static uint32_t estlsi_at_asctime(const char *text, size_t len)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     uint32_t month = 0;
@@ -2044,7 +2055,7 @@ ESTLS_API uint32_t estls_time_asctime(const char *text, size_t len)
                              text + 11);
 }
 
-ESTLS_API uint32_t estls_time_cclk(const char *text, size_t len)
+static uint32_t estlsi_at_cclk(const char *text, size_t len)
 {
     uint32_t t, zone;
 
@@ -2063,6 +2074,13 @@ ESTLS_API uint32_t estls_time_cclk(const char *text, size_t len)
         return 0;
     }
     return text[17] == '+' ? t - zone * 900 : t + zone * 900;
+}
+
+ESTLS_API uint32_t estls_time(const char *text, size_t len)
+{
+    const uint32_t t = estlsi_at_asctime(text, len);
+
+    return t ? t : estlsi_at_cclk(text, len);
 }
 
 /* ======================================================================
@@ -2095,11 +2113,6 @@ enum {
     ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
     ESTLSI_LINK_SNTP_S = 30
 };
-
-static uint32_t estlsi_core_timeout(const estls_desc *d)
-{
-    return d->timeout_ms ? d->timeout_ms : 120000u;
-}
 
 static uint32_t estlsi_link_now(const estls_link *l)
 {
@@ -2187,7 +2200,7 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
 static void estlsi_link_done(estls_at_cmd *cmd, int rc);
 static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev);
 
-static void estlsi_link_begin(estls_link *l, estls_at_command *c,
+static void estlsi_link_begin(estls_link *l, estls_at_builder *c,
                               const char *verb)
 {
     estls_at_begin(c, l->d->line + ESTLSI_LINK_LINE,
@@ -2195,7 +2208,7 @@ static void estlsi_link_begin(estls_link *l, estls_at_command *c,
 }
 
 /* Queues what was built; 0, or what was wrong with it. */
-static int estlsi_link_submit(estls_link *l, estls_at_command *c,
+static int estlsi_link_submit(estls_link *l, estls_at_builder *c,
                               uint32_t timeout_ms, uint8_t kind)
 {
     const int n = kind == ESTLS_AT_ESCAPE ? 3 : estls_at_end(c);
@@ -2210,7 +2223,7 @@ static int estlsi_link_submit(estls_link *l, estls_at_command *c,
     return estls_at_submit(&l->at, &l->cmd);
 }
 
-static void estlsi_link_add_port(estls_link *l, estls_at_command *c)
+static void estlsi_link_add_port(estls_link *l, estls_at_builder *c)
 {
     if (l->d->mux) {
         estls_at_add_int(c, l->port_op);
@@ -2218,7 +2231,7 @@ static void estlsi_link_add_port(estls_link *l, estls_at_command *c)
 }
 
 /* Builds the setup's next command; 0: there is none. */
-static int estlsi_link_setup(estls_link *l, estls_at_command *c)
+static int estlsi_link_setup(estls_link *l, estls_at_builder *c)
 {
     const estls_desc *d = l->d;
 
@@ -2256,7 +2269,7 @@ static int estlsi_link_setup(estls_link *l, estls_at_command *c)
     }
 }
 
-static int estlsi_link_joining(estls_link *l, estls_at_command *c)
+static int estlsi_link_joining(estls_link *l, estls_at_builder *c)
 {
     switch (l->step) {
     case 0:
@@ -2277,7 +2290,7 @@ static int estlsi_link_joining(estls_link *l, estls_at_command *c)
     }
 }
 
-static int estlsi_link_asking(estls_link *l, estls_at_command *c)
+static int estlsi_link_asking(estls_link *l, estls_at_builder *c)
 {
     if (l->step == 0) {
         estlsi_link_begin(l, c, "+CIPSNTPCFG");
@@ -2294,7 +2307,7 @@ static int estlsi_link_asking(estls_link *l, estls_at_command *c)
 /* Goes on with the script; ends the operation where there is no more. */
 static void estlsi_link_next(estls_link *l)
 {
-    estls_at_command c;
+    estls_at_builder c;
     uint32_t timeout = ESTLSI_LINK_ANSWER_MS;
     int more = 0;
     int rc;
@@ -2469,7 +2482,7 @@ static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
                    strlen(name) == strlen(l->d->ssid) &&
                    memcmp(name, l->d->ssid, strlen(name)) == 0;
     } else if (l->op == ESTLSI_LINK_CLOCK && ev->len > 13) {
-        l->clock = estls_time_asctime(ev->text + 13, ev->len - 13);
+        l->clock = estls_time(ev->text + 13, ev->len - 13);
         l->clock_t0 = estlsi_link_now(l);
     }
 }
@@ -2573,7 +2586,7 @@ ESTLS_API uint32_t estls_link_time(const estls_link *l)
 ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
                               uint8_t id)
 {
-    estls_at_command c;
+    estls_at_builder c;
     int rc;
 
     if (!host || !estlsi_core_text_ok(host, 255) || !port ||
@@ -2600,7 +2613,7 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
 
 ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
 {
-    estls_at_command c;
+    estls_at_builder c;
     int rc;
 
     if (id >= ESTLS_LINKS) {
@@ -2712,7 +2725,7 @@ static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
  * then, since a lost announcement does not come again. */
 static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
 {
-    estls_at_command c;
+    estls_at_builder c;
 
     if (l->op ||
         !((port->flags & ESTLSI_LINK_MORE) ||
@@ -2761,7 +2774,7 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
     const uint32_t now = estlsi_link_now(l);
-    estls_at_command c;
+    estls_at_builder c;
 
     if (l->gate_ms && !estlsi_core_past(now, l->gate_t0, l->gate_ms)) {
         return ESTLS_OK;
@@ -2834,11 +2847,6 @@ ESTLS_API int estls_link_io(estls_link *l, uint8_t id, estls_io *io)
     return ESTLS_OK;
 }
 
-ESTLS_API int estls_link_flushed(const estls_link *l)
-{
-    return l->op != ESTLSI_LINK_SEND;
-}
-
 #ifndef ESTLS_NO_TLS
 /* ======================================================================
  * >>tls
@@ -2874,6 +2882,11 @@ enum {
     ESTLSI_TLS_KEY_EXCHANGE = 12,
     ESTLSI_TLS_HELLO_DONE = 14
 };
+
+static uint8_t estlsi_tls_lower(char c)
+{
+    return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
 
 /* The compiler may not skip this: the volatile stores are the point. */
 static void estlsi_tls_wipe(void *memory, size_t n)
@@ -2919,6 +2932,39 @@ enum { /* seen */
        ESTLSI_X509_KP = 16     /* first half of id-kp-serverAuth */
 };
 
+/* An extension's id, or a purpose: an OID to read, or something to pass over.
+ * Behind the last purpose the next extension begins. */
+static void estlsi_x509_id(estls_x509 *x, uint32_t length)
+{
+    if (x->tag == 0x30) {
+        x->state = ESTLSI_X509_EXTENSION_ID;
+    } else if (x->tag == 0x06 && length && length <= 8) {
+        x->phase = ESTLSI_X509_OID;
+        x->count = (uint8_t)length;
+        x->value = 0;
+        x->seen &= (uint8_t)~ESTLSI_X509_KP;
+    } else {
+        x->skip = length;
+        if (x->state == ESTLSI_X509_EXTENSION_ID) {
+            x->ext = 0;
+            x->state = ESTLSI_X509_BODY;
+        }
+    }
+}
+
+/* Critical or not; then the body, of which only the purposes are read. */
+static void estlsi_x509_body(estls_x509 *x, uint32_t length)
+{
+    if (x->tag != 0x04) {
+        x->skip = length;
+    } else if (x->ext == ESTLSI_X509_EKU) {
+        x->state = ESTLSI_X509_PURPOSES;
+    } else {
+        x->skip = length;
+        x->state = ESTLSI_X509_EXTENSION;
+    }
+}
+
 /* An element's header is complete: enter it, or pass over it. */
 static void estlsi_x509_element(estls_x509 *x)
 {
@@ -2941,31 +2987,8 @@ static void estlsi_x509_element(estls_x509 *x)
         x->state = ESTLSI_X509_EXTENSION;
         break;
     case ESTLSI_X509_EXTENSION: x->state = ESTLSI_X509_EXTENSION_ID; break;
-    case ESTLSI_X509_BODY:
-        if (x->tag == 0x04 && x->ext == ESTLSI_X509_EKU) {
-            x->state = ESTLSI_X509_PURPOSES;
-        } else {
-            x->state = (uint8_t)(x->tag == 0x04 ? ESTLSI_X509_EXTENSION
-                                                : ESTLSI_X509_BODY);
-            x->skip = length;
-        }
-        break;
-    default:                  /* EXTENSION_ID, PURPOSE */
-        if (x->tag == 0x30) { /* behind the last purpose */
-            x->state = ESTLSI_X509_EXTENSION_ID;
-        } else if (x->tag == 0x06 && length && length <= 8) {
-            x->phase = ESTLSI_X509_OID;
-            x->count = (uint8_t)length;
-            x->value = 0;
-            x->seen &= (uint8_t)~ESTLSI_X509_KP;
-        } else {
-            x->skip = length;
-            x->ext = 0;
-            x->state =
-                (uint8_t)(x->state == ESTLSI_X509_PURPOSE ? ESTLSI_X509_PURPOSE
-                                                          : ESTLSI_X509_BODY);
-        }
-        break;
+    case ESTLSI_X509_BODY: estlsi_x509_body(x, length); break;
+    default: estlsi_x509_id(x, length); break;
     }
 }
 
@@ -3581,7 +3604,7 @@ static int estlsi_tls_host_ok(const char *host)
     size_t n = 0;
 
     for (; host[n]; n++) {
-        const uint8_t c = estlsi_core_lower(host[n]);
+        const uint8_t c = estlsi_tls_lower(host[n]);
         if (n == ESTLSI_TLS_HOST_MAX ||
             !((c >= 'a' && c <= 'z') || (c >= '0' && c <= ':') || c == '-' ||
               c == '.' || c == '_')) {
@@ -3600,7 +3623,7 @@ static int estlsi_tls_is_address(const char *host)
         if (*host == ':') {
             return 1;
         }
-        letters |= estlsi_core_lower(*host) >= 'a';
+        letters |= estlsi_tls_lower(*host) >= 'a';
     }
     return !letters;
 }
@@ -4126,11 +4149,6 @@ ESTLS_API int estls_tls_close(estls_tls *t)
     return estlsi_tls_closing(t);
 }
 
-ESTLS_API int estls_tls_heavy(const estls_tls *t)
-{
-    return t->pending != 0;
-}
-
 /* ======================================================================
  * >>starttls
  * ====================================================================== */
@@ -4292,7 +4310,7 @@ static int estlsi_starttls_begins(const char *text, size_t n,
 
     for (i = 0; prefix[i]; i++) {
         if (i == n ||
-            estlsi_core_lower(text[i]) != estlsi_core_lower(prefix[i])) {
+            estlsi_tls_lower(text[i]) != estlsi_tls_lower(prefix[i])) {
             return 0;
         }
     }
@@ -4668,7 +4686,7 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
     }
     out->sends = l->sends;
     out->mfl = t->watch.mfl;
-    out->heavy = (uint8_t)estls_tls_heavy(t);
+    out->heavy = t->pending != 0;
     if (!s->d->no_modem && l->gate_ms) {
         out->wait_ms = l->gate_ms;
     }

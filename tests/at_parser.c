@@ -30,7 +30,7 @@ static uint32_t random_below(uint32_t n)
     return seed % n;
 }
 
-/* -- events as text --------------------------------------------------------- */
+/* -- events as text -------------------------------------------------------- */
 
 static const char *const kinds[] = {
     "NONE", "LINE",  "OK",  "ERROR", "BUSY", "PROMPT", "PAYLOAD",
@@ -126,7 +126,7 @@ static void show(run *r, const estls_at_event *ev)
     }
 }
 
-/* -- feeding ---------------------------------------------------------------- */
+/* -- feeding --------------------------------------------------------------- */
 
 static void start(run *r, const char *expect, size_t cap)
 {
@@ -163,11 +163,11 @@ static void feed_chunk(run *r, const char *bytes, size_t n)
     while (n) {
         used = estls_at_feed(&r->at, p, n, &ev);
         if (used == 0 || used > n) {
-            CHECK(!"feed takes 1..n bytes");
+            CHECK(used >= 1 && used <= n);
             return;
         }
         if (ev.kind && !event_sane(r, &ev, p, n)) {
-            CHECK(!"an event is within bounds");
+            CHECK(ev.kind && event_sane(r, &ev, p, n));
         } else if (ev.kind) {
             show(r, &ev);
         }
@@ -201,7 +201,7 @@ static void check_guard(const run *r)
     CHECK_INT(i, sizeof r->line);
 }
 
-/* -- transcripts ------------------------------------------------------------ */
+/* -- transcripts ----------------------------------------------------------- */
 
 static void every_chunk_size(const transcript *t)
 {
@@ -319,7 +319,7 @@ static void test_two_parsers(void)
     }
 }
 
-/* -- hostile numbers -------------------------------------------------------- */
+/* -- hostile numbers ------------------------------------------------------- */
 
 typedef struct header {
     const char *text; /* what stands for the length, or the link id */
@@ -428,7 +428,7 @@ static void test_avail_lengths(void)
     check_note = "";
 }
 
-/* -- floods ----------------------------------------------------------------- */
+/* -- floods ---------------------------------------------------------------- */
 
 /* 1 MB of one byte and no LF: counts events, then a good line must follow. */
 static void flood(char byte, const char *want)
@@ -508,6 +508,32 @@ static void test_init(void)
     CHECK_INT(estls_at_init(&at, NULL, line, 16), ESTLS_E_ARG);
 }
 
+/* After a resync the rest of the line is dropped, whatever it was. */
+static void resync_after(const char *before, const char *tail)
+{
+    check_note = before;
+    start(&one, NULL, CAP);
+    feed_string(&one, before);
+    estls_at_resync(&one.at);
+    one.n = 0;
+    one.in_data = 0;
+    feed_string(&one, tail);
+    one.log[one.n] = 0;
+    CHECK_TEXT(one.log, "");
+    feed_string(&one, "OK\r\n");
+    CHECK_TEXT(one.log, "OK OK\n");
+    check_note = "";
+}
+
+static void test_resync(void)
+{
+    resync_after("", "OK\r\n");
+    resync_after("ERROR\r\n", "OK\r\n");
+    resync_after("E", "RROR\r\n");
+    resync_after("+IPD,0,10:abc", "OK\r\n");
+    resync_after("+IPD,0", ",5:hello\r\n");
+}
+
 /* A table of the caller's own: SIMCom puts the id first and a line end behind
  * the header. */
 static void test_other_dialect(void)
@@ -529,7 +555,7 @@ static void test_other_dialect(void)
                         "LINE 40\n");
 }
 
-/* -- soup: tokens at random, cut at random ---------------------------------- */
+/* -- soup: tokens at random, cut at random --------------------------------- */
 
 static const char *const tokens[] = {"\r\n",
                                      "\r\n",
@@ -575,6 +601,7 @@ static const char *const tokens[] = {"\r\n",
                                      "\xff",
                                      "\x01",
                                      "\x13",
+                                     "\x14",
                                      "\x7f",
                                      "+IPD,0,3,\"1.2\",80:",
                                      "+IPD,1,0:"};
@@ -605,6 +632,7 @@ static size_t make_soup(char *soup, size_t cap)
 static void test_soup(void)
 {
     static const char *const expects[] = {NULL, "\n", "+CIPMUX:", "A"};
+    static char edge[CAP]; /* a sanitizer sees what goes beyond it */
     char soup[256];
     size_t n, cap;
     const char *expect;
@@ -617,6 +645,7 @@ static void test_soup(void)
         start(&whole, expect, cap);
         start(&one, expect, cap);
         start(&two, expect, cap);
+        two.at.line = edge + CAP - cap;
         feed(&whole, soup, n, CHUNK);
         feed(&one, soup, n, 1);
         feed(&two, soup, n, 0);
@@ -686,6 +715,7 @@ int main(void)
     test_avail_lengths();
     test_floods();
     test_capacity();
+    test_resync();
     test_other_dialect();
     test_soup();
     test_finals_are_never_forged();

@@ -29,7 +29,7 @@ arm-none-eabi-nm -S -t d "$dir/ram.o" >"$dir/ram"
 ENGINE='estls_at_(open|submit|abort|step|read)|estlsi_at_(enter|finish|cmd_ok'
 ENGINE="$ENGINE|reset|busy|final|dispatch|pump|push|send|probe|limit|turn"
 ENGINE="$ENGINE|expired)"
-CLOCK='estls_time_.*|estlsi_at_(days|two|seconds)'
+CLOCK='estls_time|estlsi_at_(days|two|seconds|asctime|cclk)'
 
 # code PATTERN [BUT]: bytes of the functions whose names match
 code() {
@@ -52,7 +52,7 @@ limit() {
 }
 row() { printf '| %s | %s |\n' "$1" "$2"; }
 
-at=$(code 'estlsi?_at_.*|estlsi_core_lower' "$ENGINE|$CLOCK")
+at=$(code 'estlsi?_at_.*' "$ENGINE|$CLOCK")
 engine=$(code "$ENGINE")
 session=$(ram estls)
 pinned=$((session + 837 + 128))
