@@ -1400,7 +1400,7 @@ ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
 ESTLS_API int estls_at_uint(const estls_span *field, uint32_t *out)
 {
     const char *end = field->p + field->n;
-    uint32_t v;
+    uint32_t v = 0;
 
     if (estlsi_at_digits(field->p, end, &v) != end) {
         return ESTLS_E_PROTO;
@@ -1413,7 +1413,7 @@ ESTLS_API int estls_at_int(const estls_span *field, int32_t *out)
 {
     const uint32_t minus = field->n && field->p[0] == '-';
     const char *end = field->p + field->n;
-    uint32_t v;
+    uint32_t v = 0;
 
     if (estlsi_at_digits(field->p + minus, end, &v) != end ||
         v > 0x7fffffffu + minus) {
@@ -1466,7 +1466,7 @@ ESTLS_API int estls_at_range(const estls_span *field, uint32_t *lo,
 {
     const char *end;
     const char *p = estlsi_at_inside(field, '(', ')', &end);
-    uint32_t first, last;
+    uint32_t first = 0, last = 0;
 
     p = estlsi_at_digits(p, end, &first);
     if (!p || p == end || *p != '-' ||

@@ -1,5 +1,4 @@
 /* main.c - the emulator core on a pty or on stdio, with real TCP behind it. */
-#define _GNU_SOURCE
 
 #include "espat.h"
 
