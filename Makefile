@@ -25,7 +25,7 @@ ASAN = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FAST = -O2
 PLAIN = -g -O1
 
-.PHONY: help demo test test-servers cross bench tables lint format clean
+.PHONY: help demo test test-servers cross size bench tables lint format clean
 .PHONY: test-deps programs
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo 'make test          the tests, without servers to install (3 min)'
 	@echo 'make test-servers  the same client against a real Postfix'
 	@echo 'make cross         cross compilers: modes, RAM and code size'
+	@echo 'make size          RAM and code on Cortex-M, as a table'
 	@echo 'make bench         instructions: the parser, the handshake'
 	@echo 'make tables        writes the generated tables into README.md'
 	@echo 'make lint          formatting, rooms, function lengths'
@@ -80,12 +81,12 @@ $(B)/fast/%: MODE = $(FAST)
 
 $(foreach s,$(SUITES_AT),$(foreach m,asan plain fast,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(HEADERS))))
-$(foreach s,$(SUITES_WORLD) fault,$(foreach m,asan plain fast,\
+$(foreach s,$(SUITES_WORLD) fault bench_tls,$(foreach m,asan plain fast,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD) $(HEADERS))))
 $(B)/asan/espat: tests/modem/test_espat.c tests/modem/espat.c $(HEADERS)
 $(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER) $(HEADERS)
 
-$(BINARIES):
+$(BINARIES) $(B)/fast/bench_tls:
 	@mkdir -p $(@D)
 	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
 
@@ -127,8 +128,12 @@ cross:
 
 bench:
 	@tests/deps.sh $(PACKAGES) valgrind
-	@$(MAKE) --no-print-directory programs $(PKI)/done
+	@$(MAKE) --no-print-directory $(B)/fast/bench_tls $(PKI)/done
 	@tests/bench.sh $(B) $(PKI)
+
+size:
+	@tests/deps.sh $(PACKAGES) $(CROSS_PACKAGES)
+	@tests/size.sh --table
 
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
