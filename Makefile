@@ -71,7 +71,7 @@ demo:
 # -- make test ----------------------------------------------------------------
 
 SUITES_AT = at_parser at_fields at_engine
-SUITES_WORLD = session attack
+SUITES_WORLD = session attack links
 BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) espat smtpd) \
 	$(addprefix $(B)/plain/, at_engine session) $(B)/fast/fault
 
@@ -104,6 +104,7 @@ espat     $(B)/asan/espat
 smtpd     $(B)/asan/smtpd $(PKI)
 session   $(B)/asan/session $(PKI)
 attack    $(B)/asan/attack $(PKI)
+links     $(B)/asan/links $(PKI)
 programs  tests/programs.sh $(B) $(PKI)
 readme    tests/readme.sh $(B)
 style     tests/style.sh

@@ -358,6 +358,23 @@ enum {
  *
  * Any split of the input gives the same events.  NUL, XON, XOFF and the
  * other bytes below 0x14 are dropped outside payload.
+ *
+ * The room alone, as a sensor without TLS would use it:
+ *
+ *     static estls_at_engine e;
+ *     static char line[64], text[32];
+ *     static estls_at_cmd cmd;
+ *     estls_at_builder b;
+ *
+ *     estls_at_open(&e, &uart, estls_at_esp(), line, sizeof line, urc, NULL);
+ *     estls_at_begin(&b, text, sizeof text, "+RFPOWER");
+ *     estls_at_add_int(&b, 40);
+ *     cmd.text = text;
+ *     cmd.len = (uint16_t)estls_at_end(&b);       // or an error, < 0
+ *     cmd.timeout_ms = 1000;
+ *     cmd.done = done;                            // done(&cmd, rc)
+ *     estls_at_submit(&e, &cmd);
+ *     for (;;) estls_at_step(&e);
  * ====================================================================== */
 
 /* What an event says.  text/len is the line without CR LF. */
@@ -418,7 +435,9 @@ typedef struct estls_at_rule {
         "\xff", 0, 0, 0, 0, 0                                                  \
     }
 
-/* ESP-AT 1.x to 4.x. */
+/* The rules of ESP-AT 1.x to 4.x: finals, busy, payload in push and pull mode,
+ * link and Wi-Fi notices, boot.  Static storage.  A table for another modem
+ * may be built the same way; >>link needs this one. */
 ESTLS_API const estls_at_rule *estls_at_esp(void);
 
 typedef struct estls_at_event {
@@ -456,7 +475,8 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
 ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
                                estls_at_event *ev);
 
-/* Gives up a payload that stalls, or a line: skips to the next LF. */
+/* Gives up a payload that stalls, or a line: skips to the next LF.  For those
+ * who feed the parser themselves; the engine does it by its own deadline. */
 ESTLS_API void estls_at_resync(estls_at *at);
 
 /* -- fields of a line: +CWLAP:(3,"net",-60) -------------------------------- */
@@ -474,6 +494,7 @@ typedef struct estls_span {
     size_t n;
 } estls_span;
 
+/* Puts the cursor on the first field of a line, as in an event. */
 ESTLS_API void estls_at_fields_of(estls_at_fields *f, const char *text,
                                   size_t len);
 /* 1: *field is the next one (n is 0 if it is empty); 0: there is none.
@@ -503,9 +524,11 @@ typedef struct estls_at_builder {
     uint8_t fields;
 } estls_at_builder;
 
-/* verb: "+CWJAP", "E0", "+CIPSNTPTIME?" */
+/* Begins a command in text, which is yours and must outlive its use.
+ * verb: "+CWJAP", "E0", "+CIPSNTPTIME?" */
 ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
                               const char *verb);
+/* A decimal field; -1 is "-1". */
 ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value);
 /* Quoted, with '"', ',' and '\' escaped.  E_ARG if value holds a control
  * character; it is judged before any byte can leave.  Null: an empty field. */
@@ -602,6 +625,19 @@ ESTLS_API uint32_t estls_time(const char *text, size_t len);
  * >>link   an ESP-AT modem -> up to five TCP byte streams
  *
  * One operation at a time: start it, then step until it is not BUSY.
+ *
+ *     setup    ATE0, CIPMUX, CIPDINFO, receive mode     answered: idle
+ *              silence: +++ and again, three times      then E_TIMEOUT
+ *     join     CWJAP, unless joined already             OK or FAIL: idle
+ *     clock    CIPSNTPCFG, then CIPSNTPTIME a second    not 1970: idle
+ *     dial     CIPSTART                                 OK or ERROR: idle
+ *     send     CIPSEND, '>', payload                    SEND OK: idle
+ *              SEND FAIL or ERROR: that port is dead, E_NETWORK
+ *     pull     CIPRECVDATA, payload                     OK or ERROR: idle
+ *     hangup   CIPCLOSE                                 any answer: idle
+ *     any      "ready": E_MODEM; "WIFI DISCONNECT": E_NETWORK; a payload
+ *              header that lies: E_PROTO; all for good
+ *
  *     open --> [join] --> [clock] --> dial --> io --> hangup
  * Starting one returns OK, or BUSY while another is under way: step, and try
  * again.  A modem that resets, or loses its network, fails them all, for
@@ -655,7 +691,9 @@ ESTLS_API uint32_t estls_link_time(const estls_link *l);
  * holds a control character; E_SPACE: line_cap; by step: E_NETWORK. */
 ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
                               uint8_t id) ESTLSI_CHECKED;
-/* Closes link id.  A peer that closed first is fine. */
+/* Closes link id.  A peer that closed first is fine.  What it had sent and
+ * nobody has read is thrown away.  By step: nothing that matters; the port is
+ * free in any case. */
 ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id) ESTLSI_CHECKED;
 /* ESTLS_OK: the last operation is done, or none was started. */
 ESTLS_API int estls_link_step(estls_link *l);
@@ -751,7 +789,10 @@ ESTLS_API int estls_anchors(estls_tls *tls, void *binding);
  * needed, and an expired or renewed certificate over the same key is fine. */
 ESTLS_API int estls_pin(estls_tls *tls, void *binding);
 
-/* Profiles.  Full: ECDHE with ECDSA or RSA, ChaCha20-Poly1305 or AES-128-GCM,
+/* Profiles: which cipher suites are offered, and with which of BearSSL's
+ * implementations.  Each is linked only if it is named.
+ *
+ * Full: ECDHE with ECDSA or RSA, ChaCha20-Poly1305 or AES-128-GCM,
  * P-256, P-384, P-521 and X25519, SHA-256 to SHA-512. */
 ESTLS_API void estls_full(br_ssl_client_context *client);
 /* Small: ECDHE_ECDSA with ChaCha20-Poly1305, P-256, SHA-256; for a pinned EC
@@ -787,6 +828,8 @@ ESTLS_API int estls_tls_close(estls_tls *t);
  * and nothing that was learnt in clear is kept.
  * ====================================================================== */
 
+/* One command and its answer.  All strings are matched without regard to
+ * case; done and need must be whole words. */
 typedef struct estls_exchange {
     const char *name; /* for estls_info */
     const char *send; /* line without CR LF, "%" is client_name; null: none */
@@ -795,13 +838,16 @@ typedef struct estls_exchange {
     const char *need; /* keyword that must be one of the lines; null: none */
 } estls_exchange;
 
+/* A protocol that can be upgraded; you may write your own. */
 typedef struct estls_proto {
     const char *name;
     const estls_exchange *dialogue; /* ends with a null name */
     uint16_t port;                  /* the usual one */
 } estls_proto;
 
-/* SMTP and submission, RFC 3207. */
+/* SMTP and submission, RFC 3207: 220, EHLO, 250 with STARTTLS, STARTTLS, 220.
+ * A multi-line answer is taken whole; HELO is never tried; a refusal (4yz,
+ * 5yz) is E_REFUSED, anything else that does not match is E_PROTO. */
 ESTLS_API const estls_proto *estls_smtp(void);
 /* TLS from the first byte (implicit TLS, RFC 8314). */
 ESTLS_API const estls_proto *estls_direct(void);

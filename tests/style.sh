@@ -156,10 +156,14 @@ awk -v f="$header" 'length > 80 { print f ":" FNR }' "$header" >"$dir/wide"
 empty "$dir/wide" "no line over 80 columns"
 
 # -- comments: lines of them to lines of code ---------------------------------
+# Lines with a comment on them, for each line with code on it.
 ratio() {
     awk 'NR == FNR { if (/[^ \t]/) code++; next }
-        /^[ \t]*$/ { next } { all++ }
-        END { printf "%.2f", (all - code) / code }' "$2" "$1"
+        inside || /\/\*/ { comment++ }
+        { t = $0; gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, "", t)
+          if (t ~ /\/\*/) inside = 1
+          if (t ~ /\*\//) inside = 0 }
+        END { printf "%.2f", comment / code }' "$2" "$1"
 }
 at_least "$(ratio "$dir/declarations" "$dir/bare_declarations")" 1.0 \
     "comment lines per code line, declarations"

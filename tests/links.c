@@ -1,0 +1,190 @@
+/* links.c - the modem's links by themselves: five at once, each a byte
+ * stream. Usage: links PKI-DIRECTORY */
+#include "rig.h"
+
+#include "check.h"
+
+#include <stdio.h>
+
+static rig r;
+static estls_link l;
+static estls_io io[ESTLS_LINKS];
+
+/* Steps until the operation that has begun is over. */
+static int finish(int rc)
+{
+    int steps = 20000;
+
+    if (rc < 0) {
+        return rc;
+    }
+    do {
+        rc = estls_link_step(&l);
+        world_idle(&r.w);
+    } while (rc == ESTLS_BUSY && steps--);
+    return rc;
+}
+
+/* Waits for the pull that a reader may have left under way. */
+static void settle(void)
+{
+    while (estls_link_step(&l) == ESTLS_BUSY) {
+        world_idle(&r.w);
+    }
+}
+
+static void begin(int generation, uint8_t push, uint8_t mux)
+{
+    rig_init(&r, generation, "ec");
+    r.d.push = push;
+    r.d.mux = mux;
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    CHECK_INT(finish(estls_link_open(&l, &r.d)), ESTLS_OK);
+}
+
+static void dial(uint8_t id)
+{
+    settle();
+    CHECK_INT(finish(estls_link_dial(&l, "mail.example.test", 25, id)),
+              ESTLS_OK);
+    CHECK_INT(estls_link_io(&l, id, &io[id]), ESTLS_OK);
+}
+
+/* Reads a line; its length, or an error. */
+static int read_line(const estls_io *stream, char *line, int cap)
+{
+    int steps = 20000;
+    int got = 0;
+    int n;
+
+    while (steps-- && got < cap - 1 && (!got || line[got - 1] != '\n')) {
+        n = stream->read(stream->user, line + got, 1);
+        if (n < 0) {
+            return n;
+        }
+        got += n;
+        world_idle(&r.w);
+    }
+    line[got] = 0;
+    return got;
+}
+
+static int write_line(const estls_io *stream, const char *line)
+{
+    size_t left = strlen(line);
+    int steps = 20000;
+    int n;
+
+    while (left && steps--) {
+        n = stream->write(stream->user, line, left);
+        if (n < 0) {
+            return n;
+        }
+        line += n;
+        left -= (size_t)n;
+        world_idle(&r.w);
+    }
+    return left ? ESTLS_E_TIMEOUT : 0;
+}
+
+static void check_line(uint8_t id, const char *begins)
+{
+    char line[128];
+
+    CHECK(read_line(&io[id], line, sizeof line) > 4);
+    CHECK_INT(strncmp(line, begins, strlen(begins)), 0);
+}
+
+/* Five conversations, interleaved; one ends and its id is used again. */
+static void five(int generation, uint8_t push)
+{
+    char line[128];
+    uint8_t id;
+    int round;
+
+    begin(generation, push, 1);
+    for (id = 0; id < ESTLS_LINKS; id++) {
+        dial(id);
+        check_line(id, "220 ");
+    }
+    for (round = 0; round < 3; round++) {
+        for (id = 0; id < ESTLS_LINKS; id++) {
+            CHECK_INT(write_line(&io[id], "NOOP\r\n"), 0);
+            check_line(id, "250 ");
+        }
+    }
+    CHECK_INT(write_line(&io[2], "QUIT\r\n"), 0);
+    check_line(2, "221 ");
+    CHECK_INT(read_line(&io[2], line, sizeof line), ESTLS_E_CLOSED);
+    settle();
+    CHECK_INT(finish(estls_link_hangup(&l, 2)), ESTLS_OK);
+    dial(2);
+    check_line(2, "220 ");
+    for (id = 0; id < ESTLS_LINKS; id++) {
+        settle();
+        CHECK_INT(finish(estls_link_hangup(&l, id)), ESTLS_OK);
+        CHECK_INT(io[id].read(io[id].user, line, 1), ESTLS_E_STATE);
+    }
+    rig_end(&r);
+}
+
+static void all_five(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        five(generation, 0);
+        five(generation, 1);
+    }
+}
+
+static void arguments(void)
+{
+    static char long_host[200];
+    estls_io stream;
+
+    memset(long_host, 'h', sizeof long_host - 1);
+    begin(2, 0, 0);
+    CHECK_INT(estls_link_dial(&l, NULL, 25, 0), ESTLS_E_ARG);
+    CHECK_INT(estls_link_dial(&l, "a\rb", 25, 0), ESTLS_E_ARG);
+    CHECK_INT(estls_link_dial(&l, "host", 0, 0), ESTLS_E_ARG);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 1), ESTLS_E_ARG);
+    CHECK_INT(estls_link_dial(&l, long_host, 25, 0), ESTLS_E_SPACE);
+    CHECK_INT(estls_link_join(&l), ESTLS_E_ARG);
+    CHECK_INT(estls_link_clock(&l), ESTLS_E_ARG);
+    CHECK_INT(estls_link_io(&l, ESTLS_LINKS, &stream), ESTLS_E_ARG);
+    CHECK_INT(estls_link_time(&l), 0);
+    dial(0);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_OK);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_BUSY);
+    CHECK_INT(finish(ESTLS_OK), ESTLS_E_NETWORK); /* it is open already */
+    rig_end(&r);
+}
+
+/* More than the modem takes at once leaves in pieces. */
+static void long_write(void)
+{
+    static char line[6001];
+    uint16_t sends;
+
+    memset(line, 'x', sizeof line - 1);
+    memcpy(line + 5998, "\r\n", 2);
+    begin(2, 0, 0);
+    dial(0);
+    check_line(0, "220 ");
+    sends = l.sends;
+    CHECK_INT(write_line(&io[0], line), 0);
+    CHECK_INT(l.sends - sends, 3); /* 2048 + 2048 + 1904 */
+    check_line(0, "500");
+    rig_end(&r);
+}
+
+int main(int argc, char **argv)
+{
+    rig_pki(argc > 1 ? argv[1] : "build/pki");
+    RUN(all_five);
+    RUN(arguments);
+    RUN(long_write);
+    return check_end();
+}
