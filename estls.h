@@ -2213,6 +2213,11 @@ static void estlsi_link_payload(estls_link *l, const estls_at_event *ev)
         return;
     }
     port = estlsi_link_port(l, ev->id);
+    if (l->op == ESTLSI_LINK_DIAL && port == &l->port[l->port_op]) {
+        /* it speaks before CIPSTART's OK, which must wait behind it */
+        port->flags |= ESTLSI_LINK_OPEN;
+        estlsi_link_end(l, ESTLS_OK);
+    }
     l->port_rx =
         (int8_t)(port && (port->flags & ESTLSI_LINK_OPEN) ? port->id : -1);
 }
@@ -2500,10 +2505,11 @@ static void estlsi_link_done(estls_at_cmd *cmd, int rc)
     case ESTLSI_LINK_DIAL: estlsi_link_dial_done(l, rc); break;
     case ESTLSI_LINK_SEND: estlsi_link_send_done(l, rc); break;
     case ESTLSI_LINK_PULL: estlsi_link_pull_done(l, rc); break;
-    default:
+    case ESTLSI_LINK_HANGUP:
         l->port[l->port_op].flags = 0;
         estlsi_link_end(l, ESTLS_OK);
         break;
+    default: break; /* a dial that payload has ended */
     }
 }
 
@@ -2541,7 +2547,7 @@ static int estlsi_link_usable(const estls_link *l)
     if (l->err) {
         return l->err;
     }
-    return l->op == ESTLSI_LINK_NONE ? ESTLS_OK : ESTLS_BUSY;
+    return l->op || l->at.head ? ESTLS_BUSY : ESTLS_OK;
 }
 
 static int estlsi_link_start(estls_link *l, uint8_t op)
@@ -2686,14 +2692,20 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
     return rc;
 }
 
-/* Payload that nobody reads any more is thrown away. */
+/* Payload that nobody reads any more is thrown away.  One whose reader never
+ * comes back would stop the modem for ever. */
 static int estlsi_link_drain(estls_link *l)
 {
     char waste[16];
 
-    if (!l->at.at.left ||
-        (l->port_rx >= 0 && (l->port[l->port_rx].flags & ESTLSI_LINK_OPEN))) {
+    if (!l->at.at.left) {
         return 0;
+    }
+    if (l->port_rx >= 0 && (l->port[l->port_rx].flags & ESTLSI_LINK_OPEN)) {
+        return estlsi_core_past(estlsi_link_now(l), l->at.t1,
+                                estlsi_core_timeout(l->d))
+                   ? (int)ESTLS_E_TIMEOUT
+                   : 0;
     }
     return estls_at_read(&l->at, waste, sizeof waste);
 }
@@ -2857,7 +2869,7 @@ static int estlsi_link_write(void *user, const void *src, size_t len)
     if (port->flags & ESTLSI_LINK_EOF) {
         return ESTLS_E_CLOSED;
     }
-    if (l->op == ESTLSI_LINK_NONE) {
+    if (l->op == ESTLSI_LINK_NONE && !l->at.head) {
         return estlsi_link_announce(l, port, len);
     }
     if (l->op != ESTLSI_LINK_SEND || l->port_op != (int8_t)port->id ||

@@ -5,7 +5,8 @@
 #     start NAME COMMAND...    in the background, its pid in $pid
 #     stop PID                 ends what was started
 #     run NAME COMMAND...      in the foreground, its exit status in $status
-#     check WHAT COMMAND...    counts whether COMMAND succeeds
+#     check WHAT COMMAND...    counts whether COMMAND succeeds; the case
+#                              that it belongs to is $doing
 #     finish                   prints the count; its status is the test's
 #
 # NAME names the files $dir/NAME.out and $dir/NAME.err.
@@ -13,8 +14,8 @@
 export LC_ALL=C
 unset ESTLS_WIFI_PASSWORD ESTLS_MAIL_PASSWORD ARGP_HELP_FMT
 passed=0 failed=0
-pids=
-doing=
+pids='' # of all that runs
+doing=''
 
 # begin [WHERE]
 begin() {
@@ -103,7 +104,7 @@ run() {
 show_context() {
     [ "${shown:-1}" -eq 0 ] || return 0
     shown=1
-    echo "      ran:    ${command//$dir/DIR}"
+    echo "      ran:    ${command//$dir/DIR}" | cut -c 1-400
     echo "      status: $status"
     tail -n 3 "$out" | cut -c 1-400 | sed 's/^/      stdout: /'
     tail -n 12 "$err" | cut -c 1-200 | sed 's/^/      stderr: /'

@@ -180,11 +180,110 @@ static void long_write(void)
     rig_end(&r);
 }
 
+/* -- a modem that says what it is told to ------------------------------------ */
+
+static struct {
+    const char *dialled; /* its answer to CIPSTART */
+    char out[256];
+    size_t len, off;
+    uint32_t now;
+} canned;
+
+static int canned_read(void *user, void *dst, size_t cap)
+{
+    const size_t left = canned.len - canned.off;
+    const size_t n = cap < left ? cap : left;
+
+    (void)user;
+    memcpy(dst, canned.out + canned.off, n);
+    canned.off += n;
+    return (int)n;
+}
+
+static int canned_write(void *user, const void *src, size_t len)
+{
+    const char *answer = "\r\nOK\r\n";
+
+    (void)user;
+    if (len > 11 && memcmp(src, "AT+CIPSTART", 11) == 0) {
+        answer = canned.dialled;
+    }
+    canned.off = 0;
+    canned.len = strlen(answer);
+    memcpy(canned.out, answer, canned.len);
+    return (int)len;
+}
+
+static uint32_t canned_tick(void *user)
+{
+    (void)user;
+    return canned.now += 10;
+}
+
+static int canned_dial(const char *answer)
+{
+    int steps = 100000;
+    int rc;
+
+    memset(&canned, 0, sizeof canned);
+    canned.dialled = answer;
+    rig_init(&r, 1, "ec");
+    r.d.push = 1;
+    r.d.uart.read = canned_read;
+    r.d.uart.write = canned_write;
+    r.d.uart.tick = canned_tick;
+    rc = estls_link_open(&l, &r.d);
+    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {
+    }
+    rc = rc ? rc : estls_link_dial(&l, "host", 25, 0);
+    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {
+    }
+    CHECK(steps > 0);
+    return rc ? rc : estls_link_step(&l);
+}
+
+/* A server may greet before the modem has said that the link is open. */
+static void greeting_before_ok(void)
+{
+    char text[8] = "";
+    int n;
+
+    CHECK_INT(canned_dial("CONNECT\r\n\r\n+IPD,5:220 a\r\nOK\r\n"), ESTLS_OK);
+    CHECK_INT(estls_link_io(&l, 0, &io[0]), ESTLS_OK);
+    n = io[0].read(io[0].user, text, 7);
+    n += io[0].read(io[0].user, text + n, 7 - (size_t)n);
+    CHECK_TEXT(text, "220 a");
+    CHECK_INT(io[0].read(io[0].user, text, 7), 0);
+    CHECK_INT(estls_link_step(&l), ESTLS_OK);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_OK);
+}
+
+static void dial_answers(void)
+{
+    CHECK_INT(canned_dial("CONNECT\r\n\r\nOK\r\n"), ESTLS_OK);
+    CHECK_INT(canned_dial("DNS Fail\r\n\r\nERROR\r\n"), ESTLS_E_NETWORK);
+    CHECK_INT(canned_dial("ALREADY CONNECTED\r\n\r\nERROR\r\n"),
+              ESTLS_E_NETWORK);
+    CHECK_INT(canned_dial("CONNECT FAIL\r\nCLOSED\r\n\r\nOK\r\n"),
+              ESTLS_E_NETWORK);
+    CHECK_INT(canned_dial("\r\n+IPD,99999:x\r\nOK\r\n"), ESTLS_E_PROTO);
+    CHECK_INT(canned_dial("\r\nready\r\n"), ESTLS_E_MODEM);
+    CHECK_INT(canned_dial("WIFI DISCONNECT\r\n"), ESTLS_E_NETWORK);
+    CHECK_INT(canned_dial(""), ESTLS_E_TIMEOUT);
+    /* a payload that nobody reads */
+    CHECK_INT(canned_dial("CONNECT\r\n\r\nOK\r\n+IPD,9:xxxx"), ESTLS_OK);
+    while (estls_link_step(&l) == ESTLS_OK) {
+    }
+    CHECK_INT(estls_link_step(&l), ESTLS_E_TIMEOUT);
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
     RUN(all_five);
     RUN(arguments);
     RUN(long_write);
+    RUN(greeting_before_ok);
+    RUN(dial_answers);
     return check_end();
 }

@@ -193,12 +193,13 @@ bodies_arrive() {
         doing="body: $each, 837 bytes, chunks"
         wire=(--exec "exec '$bin/espat' --stdio --chunk 7 --random-chunk")
         mail "${anchors[@]}" --iobuf 837 && sent false && arrived
+        reports mfl true
         by_exec --gen 2
     done
     doing='the body from standard input'
     input=$dir/dots body=$dir/dots
     mail "${anchors[@]}" --body /dev/stdin && sent false && arrived
-    input= body=$dir/dots
+    input='' body=$dir/dots
     stop "$server"
 }
 
@@ -341,13 +342,15 @@ servers_at_fault() {
     refused NO_STARTTLS ec --ehlo '250-mail.example.test\r\n250 SIZE\r\n'
     refused PROTO ec --greeting 'SSH-2.0-none\r\n'
     section 'errors: TLS'
-    refused TLS ec --flip 200
-    refused CLOSED ec --cut 200
+    refused TLS ec --flip 1110 # in Finished
+    refused TRUNCATED ec --cut 200
     more=(--timeout 1) && refused TIMEOUT ec --stall 200
-    more=(--iobuf 837) && refused RECORD ec --record-size 2000
+    more=(--proto direct --iobuf 837 --wait)
+    refused RECORD ec --direct --record-size 2000 \
+        --greeting "220 $(printf %01500d 0)\\r\\n"
     printf 'QUIT\n' >"$dir/quit" && input=$dir/quit
     more=(--crlf --wait) && refused TRUNCATED ec --no-close-notify
-    input= more=()
+    input='' more=()
 }
 
 modem_at_fault() {
@@ -357,18 +360,25 @@ modem_at_fault() {
     starttls "${anchors[@]}" && fails_with MODEM
     doing='deaf' && by_exec --fault hang@send:2
     starttls "${anchors[@]}" --timeout 1 && fails_with TIMEOUT
+    doing='link lost in clear' && by_exec --fault closed@send:1
+    starttls "${anchors[@]}" && fails_with CLOSED
+    doing='link lost in TLS' && by_exec --fault closed@send:3
+    starttls "${anchors[@]}" && fails_with TRUNCATED
+    doing='Wi-Fi lost' && by_exec --fault wifi@send:3
+    starttls "${anchors[@]}" && fails_with NETWORK
     doing='no modem' && wire=(--exec 'exit 0')
     starttls "${anchors[@]}" && fails_with IO
     doing='no device' && wire=(--pty "$dir/none")
     starttls "${anchors[@]}" && exited 14
     doing='no such baud rate' && wire=(--serial "$dir/none" --baud 9601)
     starttls "${anchors[@]}" && exited 11
-    doing='clock of the modem' && by_exec --time 0 --sntp-delay 100
-    starttls "${anchors[@]}" --sntp ntp.example.test
-    fails_with EXPIRED
-    doing='clock of the modem' && by_exec --gen 3
-    starttls "${anchors[@]}" --sntp ntp.example.test
-    opens false
+    doing='the clock of the modem' && by_exec --gen 3
+    starttls "${anchors[@]}" --sntp ntp.example.test && opens false
+    doing='the clock of the modem, never set' && by_exec --time 0
+    starttls "${anchors[@]}" --sntp ntp.example.test --timeout 2
+    fails_with CLOCK
+    doing='the clock of the modem, of 2050' && by_exec --time 2524700000
+    starttls "${anchors[@]}" --sntp ntp.example.test && fails_with EXPIRED
     stop "$server"
     doing='nobody listens' && by_exec --gen 2
     starttls "${anchors[@]}" && fails_with NETWORK
@@ -507,7 +517,8 @@ begin_starttls() {
 interrupted() {
     kill "-$1" "$pid"
     check 'it ends' wait_for 5 gone "$pid"
-    stop "$pid" && finished
+    alive "$pid" && stop "$pid"
+    finished
     exited "$2"
     reports result "$3"
     check 'the modem is gone' modems_gone
@@ -521,8 +532,6 @@ interruptions() {
         doing="SIG$signal in the handshake" && by_exec --gen 2
         begin_starttls handshake && interrupted $signal 130 INTERRUPTED
         doing="SIG$signal when the shell stays between"
-        wire=(--exec "'$bin/espat' --stdio & echo \$! \$\$ | tr ' ' '\n' \
-            >>'$dir/modems'; wait")
         wire=(--exec "echo \$\$ >>'$dir/modems'; '$bin/espat' --stdio; true")
         begin_starttls handshake && interrupted $signal 130 INTERRUPTED
     done
