@@ -2194,9 +2194,8 @@ static void estlsi_link_urc(estls_link *l, const estls_at_event *ev)
 
     if (ev->tag == ESTLS_AT_CLOSED && port) {
         port->flags |= ESTLSI_LINK_EOF;
-    } else if (ev->tag == ESTLS_AT_WIFI_DOWN && l->op > ESTLSI_LINK_JOIN) {
-        estlsi_link_fail(l, ESTLS_E_NETWORK);
-    } else if (ev->tag == ESTLS_AT_WIFI_DOWN && l->op == ESTLSI_LINK_NONE) {
+    } else if (ev->tag == ESTLS_AT_WIFI_DOWN && l->op != ESTLSI_LINK_SETUP &&
+               l->op != ESTLSI_LINK_JOIN) {
         estlsi_link_fail(l, ESTLS_E_NETWORK);
     }
 }
@@ -2785,7 +2784,7 @@ static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
 {
     estls_at_builder c;
 
-    if (l->op ||
+    if (l->op || l->at.head ||
         !((port->flags & ESTLSI_LINK_MORE) ||
           estlsi_core_past(estlsi_link_now(l), l->t0, ESTLSI_LINK_POLL_MS))) {
         return ESTLS_OK;
