@@ -453,16 +453,16 @@ typedef struct estls_at_event {
 
 typedef struct estls_at {
     uintptr_t self;
-    const estls_at_rule *rules;
-    const char *expect; /* prefix that makes a line LINE, else URC; null: any */
-    char *line;
-    uint16_t cap;
-    uint16_t len;
-    uint16_t left; /* payload bytes still to come */
-    int8_t id;     /* whose they are */
+    int8_t id; /* whose payload it is */
     uint8_t skip;
     uint8_t prompt; /* 1: a '>' at the start of a line is a prompt; 2: one
                      * has come, a blank may follow; yours to set to 1 */
+    uint16_t cap;
+    uint16_t len;
+    uint16_t left; /* payload bytes still to come */
+    const estls_at_rule *rules;
+    const char *expect; /* prefix that makes a line LINE, else URC; null: any */
+    char *line;
 } estls_at;
 
 /* rules and line must outlive the parser.  cap: 16 or more, else E_SPACE. */
@@ -571,7 +571,15 @@ typedef struct estls_at_cmd {
 } estls_at_cmd;
 
 typedef struct estls_at_engine {
-    uintptr_t self;
+    uintptr_t self; /* small fields first: Thumb reaches them in one step */
+    uint8_t state;
+    uint8_t tries;
+    uint8_t synced;
+    uint8_t boot; /* resets seen */
+    uint8_t rx_pos;
+    uint8_t rx_len;
+    uint16_t off;
+    estls_at at;
     const estls_io *io;
     estls_at_cmd *head;
     void (*event)(void *user, const estls_at_event *ev);
@@ -579,14 +587,6 @@ typedef struct estls_at_engine {
     uint32_t t0;
     uint32_t t1;   /* of the last byte of a payload */
     uint32_t code; /* number of the last ERROR; 0xFFFFFFFF: it had none */
-    estls_at at;
-    uint16_t off;
-    uint8_t state;
-    uint8_t tries;
-    uint8_t synced;
-    uint8_t rx_pos;
-    uint8_t rx_len;
-    uint8_t boot; /* resets seen */
     char rx[12];
 } estls_at_engine;
 
@@ -1870,19 +1870,17 @@ static int estlsi_at_pump(estls_at_engine *e)
 
 ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
 {
-    const size_t ready = (size_t)(e->rx_len - e->rx_pos);
+    size_t ready;
     uint32_t now;
     int n;
 
     if (e->self != estlsi_core_mark(e)) {
         return ESTLS_E_STATE;
     }
-    if (cap > e->at.left) {
-        cap = e->at.left;
-    }
-    if (cap > 0x7fff) {
-        cap = 0x7fff;
-    }
+    now = estlsi_core_tick(e->io);
+    ready = (size_t)(e->rx_len - e->rx_pos);
+    cap = cap < e->at.left ? cap : e->at.left;
+    cap = cap < 0x7fff ? cap : 0x7fff;
     if (cap == 0) {
         return 0;
     }
@@ -1893,44 +1891,36 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     } else {
         n = e->io->read(e->io->user, dst, cap);
     }
-    if (n < 0) {
-        return ESTLS_E_IO;
-    }
-    if (n) {
+    if (n > 0) {
         e->at.left = (uint16_t)(e->at.left - n);
-        now = estlsi_core_tick(e->io);
         e->t0 += now - e->t1;
         e->t1 = now;
-    } else if (estlsi_core_past(estlsi_core_tick(e->io), e->t1,
-                                ESTLSI_AT_STALL_MS)) {
+    } else if (n < 0) {
+        return ESTLS_E_IO;
+    } else if (estlsi_core_past(now, e->t1, ESTLSI_AT_STALL_MS)) {
         estls_at_resync(&e->at);
         return ESTLS_E_TIMEOUT;
     }
     return n;
 }
 
-/* Writes text from where it stopped; 1: all of it is out. */
-static int estlsi_at_push(estls_at_engine *e, const char *text, size_t len)
+/* Writes the probe, or the command, from where it stopped. */
+static int estlsi_at_send(estls_at_engine *e)
 {
-    int n = e->io->write(e->io->user, text + e->off, len - e->off);
+    const int probe = e->state == ESTLSI_AT_PROBE;
+    estls_at_cmd *cmd = e->head;
+    const char *text = probe ? ESTLSI_AT_PROBE_TEXT : cmd->text;
+    const size_t len = probe ? sizeof ESTLSI_AT_PROBE_TEXT - 1 : cmd->len;
+    int n = 0;
 
+    if (e->off < len) {
+        n = e->io->write(e->io->user, text + e->off, len - e->off);
+    }
     if (n < 0) {
         return ESTLS_E_IO;
     }
     e->off = (uint16_t)(e->off + n);
-    return e->off == len;
-}
-
-static int estlsi_at_send(estls_at_engine *e)
-{
-    estls_at_cmd *cmd = e->head;
-    int n = estlsi_at_push(e, cmd->text, cmd->len);
-
-    if (n < 0) {
-        estlsi_at_finish(e, n, ESTLSI_AT_IDLE);
-        return n;
-    }
-    if (n) {
+    if (e->off == len && !probe) {
         estlsi_at_enter(e, ESTLSI_AT_WAIT);
         e->at.prompt = cmd->kind == ESTLS_AT_PROMPTS;
         e->at.expect = cmd->expect;
@@ -1938,87 +1928,68 @@ static int estlsi_at_send(estls_at_engine *e)
     return ESTLS_OK;
 }
 
-/* Asks for a line that only this probe brings.  When nobody answers, the
- * command at the head of the queue pays for it. */
-static int estlsi_at_probe(estls_at_engine *e, uint32_t now)
+/* How long a state may last, ms. */
+static uint32_t estlsi_at_limit(const estls_at_engine *e)
 {
-    const size_t len = sizeof ESTLSI_AT_PROBE_TEXT - 1;
-    int n;
+    switch (e->state) {
+    case ESTLSI_AT_BACKOFF: return (uint32_t)ESTLSI_AT_BUSY_MS << e->tries;
+    case ESTLSI_AT_PROBE: return ESTLSI_AT_PROBE_MS;
+    default: break;
+    }
+    return e->head->kind == ESTLS_AT_ESCAPE ? (uint32_t)ESTLSI_AT_GUARD_MS
+                                            : e->head->timeout_ms;
+}
 
-    if (e->state == ESTLSI_AT_DESYNC) {
-        if (!e->head) {
-            return ESTLS_OK;
-        }
-        if (e->head->kind == ESTLS_AT_ESCAPE) {
-            estlsi_at_enter(e, ESTLSI_AT_GUARD);
-            return ESTLS_OK;
-        }
-        if (e->tries++ == ESTLSI_AT_PROBES) {
-            estlsi_at_finish(e, ESTLS_E_TIMEOUT, ESTLSI_AT_DESYNC);
-            return ESTLS_OK;
-        }
+/* Its time is over. */
+static void estlsi_at_expire(estls_at_engine *e)
+{
+    switch (e->state) {
+    case ESTLSI_AT_GUARD:
+    case ESTLSI_AT_BACKOFF: estlsi_at_enter(e, ESTLSI_AT_SEND); break;
+    case ESTLSI_AT_PROBE: estlsi_at_enter(e, ESTLSI_AT_DESYNC); break;
+    default:
+        /* silence is what +++ waits for */
+        estlsi_at_finish(e,
+                         e->head->kind == ESTLS_AT_ESCAPE &&
+                                 e->state == ESTLSI_AT_WAIT
+                             ? (int)ESTLS_OK
+                             : (int)ESTLS_E_TIMEOUT,
+                         ESTLSI_AT_DESYNC);
+        break;
+    }
+}
+
+/* Begins with the command at the head of the queue: with the silence before
+ * +++, with a probe if the modem may still answer an older one, or at once.
+ * When nobody answers the probes, this command pays for it. */
+static void estlsi_at_start(estls_at_engine *e)
+{
+    if (e->head->kind == ESTLS_AT_ESCAPE) {
+        estlsi_at_enter(e, ESTLSI_AT_GUARD);
+    } else if (e->state == ESTLSI_AT_IDLE) {
+        estlsi_at_enter(e, ESTLSI_AT_SEND);
+    } else if (e->tries++ == ESTLSI_AT_PROBES) {
+        estlsi_at_finish(e, ESTLS_E_TIMEOUT, ESTLSI_AT_DESYNC);
+    } else {
         estlsi_at_enter(e, ESTLSI_AT_PROBE);
         e->at.expect = ESTLSI_AT_PROBE_LINE;
         e->synced = 0;
     }
-    if (e->off < len) {
-        n = estlsi_at_push(e, ESTLSI_AT_PROBE_TEXT, len);
-        return n < 0 ? n : ESTLS_OK;
-    }
-    if (estlsi_core_past(now, e->t0, ESTLSI_AT_PROBE_MS)) {
-        estlsi_at_enter(e, ESTLSI_AT_DESYNC);
-    }
-    return ESTLS_OK;
-}
-
-static uint32_t estlsi_at_limit(const estls_at_engine *e)
-{
-    if (e->head->kind == ESTLS_AT_ESCAPE) {
-        return ESTLSI_AT_GUARD_MS;
-    }
-    return e->head->timeout_ms;
 }
 
 /* What the clock makes of the state.  A payload under way stops it: its
  * reader may be busy for as long as an elliptic curve takes. */
-static int estlsi_at_turn(estls_at_engine *e)
+static void estlsi_at_turn(estls_at_engine *e)
 {
-    const uint32_t now = estlsi_core_tick(e->io);
-
-    if (e->at.left) {
-        return ESTLS_OK;
+    if (e->at.left || !(e->head || e->state == ESTLSI_AT_PROBE)) {
+        return;
     }
-    switch (e->state) {
-    case ESTLSI_AT_IDLE:
-        if (e->head) {
-            estlsi_at_enter(e, e->head->kind == ESTLS_AT_ESCAPE
-                                   ? ESTLSI_AT_GUARD
-                                   : ESTLSI_AT_SEND);
-        }
-        break;
-    case ESTLSI_AT_GUARD:
-        if (estlsi_core_past(now, e->t0, ESTLSI_AT_GUARD_MS)) {
-            estlsi_at_enter(e, ESTLSI_AT_SEND);
-        }
-        break;
-    case ESTLSI_AT_BACKOFF:
-        if (estlsi_core_past(now, e->t0,
-                             (uint32_t)ESTLSI_AT_BUSY_MS << e->tries)) {
-            estlsi_at_enter(e, ESTLSI_AT_SEND);
-        }
-        break;
-    case ESTLSI_AT_DESYNC:
-    case ESTLSI_AT_PROBE: return estlsi_at_probe(e, now);
-    default:
-        if (estlsi_core_past(now, e->t0, estlsi_at_limit(e))) {
-            int escaped =
-                e->head->kind == ESTLS_AT_ESCAPE && e->state == ESTLSI_AT_WAIT;
-            estlsi_at_finish(e, escaped ? ESTLS_OK : ESTLS_E_TIMEOUT,
-                             ESTLSI_AT_DESYNC);
-        }
-        break;
+    if (e->state == ESTLSI_AT_IDLE || e->state == ESTLSI_AT_DESYNC) {
+        estlsi_at_start(e);
+    } else if (estlsi_core_past(estlsi_core_tick(e->io), e->t0,
+                                estlsi_at_limit(e))) {
+        estlsi_at_expire(e);
     }
-    return ESTLS_OK;
 }
 
 ESTLS_API int estls_at_step(estls_at_engine *e)
@@ -2030,15 +2001,18 @@ ESTLS_API int estls_at_step(estls_at_engine *e)
     }
     rc = estlsi_at_pump(e);
     if (!rc) {
-        rc = estlsi_at_turn(e);
+        estlsi_at_turn(e);
+        if (e->state == ESTLSI_AT_SEND || e->state == ESTLSI_AT_PROBE) {
+            rc = estlsi_at_send(e);
+        }
     }
-    if (!rc && e->state == ESTLSI_AT_SEND) {
-        rc = estlsi_at_send(e);
+    if (!rc) {
+        return e->head != NULL; /* BUSY */
     }
-    if (rc) {
-        return rc;
+    if (e->state == ESTLSI_AT_SEND) {
+        estlsi_at_finish(e, rc, ESTLSI_AT_IDLE);
     }
-    return e->head ? ESTLS_BUSY : ESTLS_OK;
+    return rc;
 }
 
 /* -- the modem's clock ----------------------------------------------------- */

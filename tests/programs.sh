@@ -43,7 +43,7 @@ server() {
         --key "$pki/$2.key" "${@:3}"
     server=$pid
     all_pids="$all_pids $pid"
-    check "the server $1 listens" wait_for 5 grep -q : "$dir/$1.out"
+    check "the server $1 listens" wait_for 5 grep -qs : "$dir/$1.out"
     port=$(sed 's/.*://' "$dir/$1.out")
 }
 
@@ -315,15 +315,46 @@ sends_are_few() {
 
 # -- errors -------------------------------------------------------------------
 
+# What was still to come when it failed is not waited for.
+fails_soon_with() {
+    fails_with "$1"
+    check 'it ends soon' test "$(field ms)" -lt 2500
+}
+
 # refused ERROR CERTIFICATE OPTION...: by a modem and by TCP; options of the
 # client are taken from `more`
 more=()
 refused() {
-    doing="$1: server $*"
+    doing="$1, server: ${*:2}"
+    doing=${doing:0:72}
     server refused "$2" "${@:3}"
-    by_exec --gen 2 && starttls "${anchors[@]}" "${more[@]}" && fails_with "$1"
-    by_tcp && starttls "${anchors[@]}" "${more[@]}" && fails_with "$1"
+    by_exec --gen 2 --baud 115200
+    starttls "${anchors[@]}" "${more[@]}" && fails_soon_with "$1"
+    by_tcp
+    starttls "${anchors[@]}" "${more[@]}" && fails_soon_with "$1"
     stop "$server"
+}
+
+# A close_notify in the middle of the dialogue is no forgery; but the mail is
+# not sent.
+server_says_goodbye() {
+    section 'errors: the server closes in the middle of a mail'
+    doing='close_notify instead of a reply'
+    mkfifo "$dir/says" && exec 8<>"$dir/says"
+    input=$dir/says start goodbye openssl s_server -tls1_2 -naccept 1 \
+        -accept 127.0.0.1:0 -cert "$pki/ec.pem" -key "$pki/ec.key" \
+        -cert_chain "$pki/ec.pem"
+    server=$pid
+    all_pids="$all_pids $pid"
+    check 'openssl listens' wait_for 5 grep -qs ACCEPT "$dir/goodbye.out"
+    port=$(sed -n 's/^ACCEPT.*://p' "$dir/goodbye.out")
+    by_tcp
+    { wait_for 5 grep -q EHLO "$dir/goodbye.out" && echo Q >&8; } &
+    echo '220 hello' >&8
+    mail "${anchors[@]}" --proto direct && fails_with CLOSED
+    check 'nothing is said to be sent' lacks "$out" sent:
+    stop "$server"
+    exec 8>&-
 }
 
 servers_at_fault() {
@@ -342,28 +373,34 @@ servers_at_fault() {
     refused NO_STARTTLS ec --ehlo '250-mail.example.test\r\n250 SIZE\r\n'
     refused PROTO ec --greeting 'SSH-2.0-none\r\n'
     section 'errors: TLS'
-    refused TLS ec --flip 1110 # in Finished
+    refused TLS ec --flip 1160 # in Finished
     refused TRUNCATED ec --cut 200
     more=(--timeout 1) && refused TIMEOUT ec --stall 200
     more=(--proto direct --iobuf 837 --wait)
     refused RECORD ec --direct --record-size 2000 \
-        --greeting "220 $(printf %01500d 0)\\r\\n"
+        --greeting "220 $(printf %01500d 0)"'\r\n'
     printf 'QUIT\n' >"$dir/quit" && input=$dir/quit
     more=(--crlf --wait) && refused TRUNCATED ec --no-close-notify
     input='' more=()
 }
 
 modem_at_fault() {
+    local text
+
     section 'errors: the modem and the wire'
     server good ec
     doing='reset' && by_exec --fault reset@send:2
     starttls "${anchors[@]}" && fails_with MODEM
     doing='deaf' && by_exec --fault hang@send:2
     starttls "${anchors[@]}" --timeout 1 && fails_with TIMEOUT
-    doing='link lost in clear' && by_exec --fault closed@send:1
-    starttls "${anchors[@]}" && fails_with CLOSED
-    doing='link lost in TLS' && by_exec --fault closed@send:3
+    for text in ipd:1 ipd:2 rx:100; do
+        doing="link lost in clear, $text" && by_exec --fault closed@$text
+        starttls "${anchors[@]}" && fails_with CLOSED
+        mail "${anchors[@]}" && fails_with CLOSED
+    done
+    doing='link lost in TLS' && by_exec --fault closed@rx:700
     starttls "${anchors[@]}" && fails_with TRUNCATED
+    mail "${anchors[@]}" && fails_with TRUNCATED
     doing='Wi-Fi lost' && by_exec --fault wifi@send:3
     starttls "${anchors[@]}" && fails_with NETWORK
     doing='no modem' && wire=(--exec 'exit 0')
@@ -500,17 +537,18 @@ modems_gone() {
     done <"$dir/modems"
 }
 
-# begin_starttls PHASE: in the background, as far as that; it has no end of
-# input
+# begin_starttls PHASE: in the background, as far as that; its input does not
+# end
 begin_starttls() {
     [ -p "$dir/endless" ] || mkfifo "$dir/endless"
     exec 9<>"$dir/endless"
+    rm -f "$dir/interrupted.err"
     ran=interrupted command='starttls, interrupted' shown=0
     out=$dir/$ran.out err=$dir/$ran.err
     input=$dir/endless start $ran "$bin/starttls" "${wire[@]}" \
         "${anchors[@]}" --trace --report --connect "127.0.0.1:$port" $HOST
     all_pids="$all_pids $pid"
-    check "it comes to $1" wait_for 5 grep -q -e "-- $1" "$err"
+    check "it comes to $1" wait_for 5 grep -qs -e "-- $1" "$err"
 }
 
 # interrupted SIGNAL STATUS RESULT
@@ -539,11 +577,11 @@ interruptions() {
     doing='SIGINT when open' && server open ec && by_exec --gen 3
     begin_starttls open && interrupted INT 0 OK
     stop "$server"
-    doing='a deaf command'
-    wire=(--exec "echo \$\$ >>'$dir/modems'; sleep 300 & echo \$! \
-        >>'$dir/modems'; wait")
-    starttls "${anchors[@]}" --timeout 1 && fails_with TIMEOUT
-    check 'it and what it started are gone' modems_gone
+    doing='a command that does not end' && rm -f "$dir/sleeping"
+    wire=(--exec "sleep 300 & echo \$\$ >>'$dir/modems'
+        echo \$! >>'$dir/modems'; : >'$dir/sleeping'; wait")
+    begin_starttls '' && check 'it sleeps' wait_for 5 test -e "$dir/sleeping"
+    interrupted INT 130 INTERRUPTED
 }
 
 # -- firmware -----------------------------------------------------------------
@@ -702,6 +740,7 @@ trust
 session_file
 sends_are_few
 servers_at_fault
+server_says_goodbye
 modem_at_fault
 wifi
 command_line

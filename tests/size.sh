@@ -27,7 +27,7 @@ $ARM -fno-common -I. -I"$dir/inc" -c "$dir/ram.c" -o "$dir/ram.o"
 arm-none-eabi-nm -S -t d "$dir/ram.o" >"$dir/ram"
 
 ENGINE='estls_at_(open|submit|abort|step|read)|estlsi_at_(enter|finish|cmd_ok'
-ENGINE="$ENGINE|reset|busy|final|dispatch|pump|push|send|probe|limit|turn"
+ENGINE="$ENGINE|reset|busy|final|dispatch|pump|push|send|probe|limit|turn|start|expire"
 ENGINE="$ENGINE|expired)"
 CLOCK='estls_time|estlsi_at_(days|two|seconds|asctime|cclk)'
 
