@@ -2254,43 +2254,42 @@ static void estlsi_link_add_port(estls_link *l, estls_at_builder *c)
     }
 }
 
+enum { /* steps of the setup */
+       ESTLSI_SETUP_ECHO,
+       ESTLSI_SETUP_MODE, /* not transparent */
+       ESTLSI_SETUP_CLOSE,
+       ESTLSI_SETUP_CLOSE_ALL, /* as it must be with CIPMUX=1 left over */
+       ESTLSI_SETUP_MUX,
+       ESTLSI_SETUP_INFO, /* no addresses in +IPD */
+       ESTLSI_SETUP_RECVMODE,
+       ESTLSI_SETUP_RECVTYPE, /* ESP-AT 3.3 and later, instead of RECVMODE */
+       ESTLSI_SETUP_STEPS
+};
+
 /* Builds the setup's next command; 0: there is none. */
 static int estlsi_link_setup(estls_link *l, estls_at_builder *c)
 {
+    static const char *const verbs[] = {
+        "E0",      "+CIPMODE",  "+CIPCLOSE",    "+CIPCLOSE",
+        "+CIPMUX", "+CIPDINFO", "+CIPRECVMODE", "+CIPRECVTYPE"};
     const estls_desc *d = l->d;
 
-    switch (l->step) {
-    case 0: estlsi_link_begin(l, c, "E0"); return 1;
-    case 1:
-        estlsi_link_begin(l, c, "+CIPMODE");
-        estls_at_add_int(c, 0);
-        return 1;
-    case 2: estlsi_link_begin(l, c, "+CIPCLOSE"); return 1;
-    case 3: /* with CIPMUX=1 left over, the plain form did not close them */
-        estlsi_link_begin(l, c, "+CIPCLOSE");
-        estls_at_add_int(c, ESTLS_LINKS);
-        return 1;
-    case 4:
-        estlsi_link_begin(l, c, "+CIPMUX");
-        estls_at_add_int(c, d->mux != 0);
-        return 1;
-    case 5:
-        estlsi_link_begin(l, c, "+CIPDINFO");
-        estls_at_add_int(c, 0);
-        return 1;
-    case 6:
-        estlsi_link_begin(l, c, "+CIPRECVMODE");
-        estls_at_add_int(c, !d->push);
-        return 1;
-    case 7: /* ESP-AT 3.3 and later, when CIPRECVMODE was refused */
-        estlsi_link_begin(l, c, "+CIPRECVTYPE");
-        if (d->mux) {
-            estls_at_add_int(c, ESTLS_LINKS);
-        }
-        estls_at_add_int(c, !d->push);
-        return 1;
-    default: return 0;
+    if (l->step >= ESTLSI_SETUP_STEPS) {
+        return 0;
     }
+    estlsi_link_begin(l, c, verbs[l->step]);
+    if (l->step == ESTLSI_SETUP_CLOSE_ALL ||
+        (l->step == ESTLSI_SETUP_RECVTYPE && d->mux)) {
+        estls_at_add_int(c, ESTLS_LINKS);
+    }
+    if (l->step == ESTLSI_SETUP_MODE || l->step == ESTLSI_SETUP_INFO) {
+        estls_at_add_int(c, 0);
+    } else if (l->step == ESTLSI_SETUP_MUX) {
+        estls_at_add_int(c, d->mux != 0);
+    } else if (l->step >= ESTLSI_SETUP_RECVMODE) {
+        estls_at_add_int(c, !d->push);
+    }
+    return 1;
 }
 
 static int estlsi_link_joining(estls_link *l, estls_at_builder *c)
@@ -2368,18 +2367,27 @@ static void estlsi_link_wake(estls_link *l, int rc)
     }
 }
 
+/* May the modem refuse this step?  An old one need not know it, a closed link
+ * need not be closed; pushing is what it does by itself. */
+static int estlsi_link_optional(const estls_link *l)
+{
+    if (l->step == ESTLSI_SETUP_RECVTYPE) {
+        return l->d->push;
+    }
+    return l->step != ESTLSI_SETUP_ECHO && l->step != ESTLSI_SETUP_MUX;
+}
+
 static void estlsi_link_setup_done(estls_link *l, int rc)
 {
-    if (rc && rc != ESTLS_E_MODEM) {
+    if (rc && !(rc == ESTLS_E_MODEM && estlsi_link_optional(l))) {
         estlsi_link_wake(l, rc);
-    } else if (rc && (l->step == 0 || l->step == 4 || l->step == 7) &&
-               !(l->step == 7 && l->d->push)) {
-        estlsi_link_wake(l, rc);
-    } else {
-        /* an answer to CIPRECVMODE makes CIPRECVTYPE superfluous */
-        l->step = (uint8_t)(l->step == 6 && !rc ? 8 : l->step + 1);
-        estlsi_link_next(l);
+        return;
     }
+    l->step++;
+    if (!rc && l->step == ESTLSI_SETUP_RECVTYPE) {
+        l->step = ESTLSI_SETUP_STEPS;
+    }
+    estlsi_link_next(l);
 }
 
 static void estlsi_link_join_done(estls_link *l, int rc)

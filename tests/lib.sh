@@ -114,11 +114,12 @@ check() {
     local what=$1
 
     shift
+    why=''
     if "$@"; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        echo "FAIL  $doing: $what"
+        echo "FAIL  $doing: $what${why:+: $why}"
         show_context
     fi
 }
@@ -130,13 +131,11 @@ finish() {
 
 # is VALUE WANTED
 is() {
-    [ "$1" = "$2" ] || {
-        echo "      $1, not $2"
-        return 1
-    }
+    why="$1, not $2"
+    [ "$1" = "$2" ]
 }
 
-exited() { check "exit status $1" is "$status" "$1"; }
+exited() { check 'exit status' is "$status" "$1"; }
 
 holds() { grep -qF -e "$2" "$1"; }
 lacks() { ! grep -qF -e "$2" "$1"; }
@@ -156,7 +155,7 @@ field() {
 }
 
 # reports NAME VALUE
-reports() { check "report: $1 is $2" is "$(field "$1")" "$2"; }
+reports() { check "report: $1" is "$(field "$1")" "$2"; }
 
 # -- errors of the library ----------------------------------------------------
 

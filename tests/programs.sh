@@ -343,7 +343,7 @@ server_says_goodbye() {
     mkfifo "$dir/says" && exec 8<>"$dir/says"
     input=$dir/says start goodbye openssl s_server -tls1_2 -naccept 1 \
         -accept 127.0.0.1:0 -cert "$pki/ec.pem" -key "$pki/ec.key" \
-        -cert_chain "$pki/ec.pem"
+        -cert_chain "$pki/ica.pem"
     server=$pid
     all_pids="$all_pids $pid"
     check 'openssl listens' wait_for 5 grep -qs ACCEPT "$dir/goodbye.out"
