@@ -1029,11 +1029,11 @@ static int estlsi_core_text_ok(const char *text, size_t max)
 #define ESTLSI_N ESTLS_AT_NUMBER
 
 static const estls_at_rule estlsi_at_esp_rules[] = {
+    ESTLS_AT_RULE("+IPD,", ESTLS_AT_PAYLOAD, ESTLS_AT_ID_EVEN, 0, ':'),
     ESTLS_AT_RULE("+CIPRECVDATA,", ESTLS_AT_PAYLOAD, 0, 0, ':'),
     ESTLS_AT_RULE("+CIPRECVDATA:", ESTLS_AT_PAYLOAD, 0, 0, ','),
     ESTLS_AT_RULE("+CME ERROR:", ESTLS_AT_ERROR, ESTLSI_N, 0, 0),
     ESTLS_AT_RULE("+CMS ERROR:", ESTLS_AT_ERROR, ESTLSI_N, 0, 0),
-    ESTLS_AT_RULE("+IPD,", ESTLS_AT_PAYLOAD, ESTLS_AT_ID_EVEN, 0, ':'),
     ESTLS_AT_RULE("AT+", ESTLS_AT_ECHO, 0, 0, 0),
     ESTLS_AT_RULE("ATE", ESTLS_AT_ECHO, 0, 0, 0),
     ESTLS_AT_RULE("AT", ESTLS_AT_ECHO, ESTLSI_W, 0, 0),
@@ -1074,7 +1074,7 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
     }
     at->rules = rules;
     at->line = line;
-    at->cap = (uint16_t)(cap > 0x7fff ? 0x7fff : cap);
+    at->cap = (uint16_t)(cap >> 15 ? 0x7fff : cap);
     at->self = estlsi_core_mark(at);
     return ESTLS_OK;
 }
@@ -1105,34 +1105,46 @@ static const char *estlsi_at_digits(const char *p, const char *end,
     return p;
 }
 
-/* Splits "0,CLOSED": returns the length of "0,", and the id; else 0. */
-static size_t estlsi_at_id(const char *text, size_t n, int8_t *id)
+/* Behind "<id>," at p, or p where that is not. */
+static const char *estlsi_at_id(const char *p, const char *end, int8_t *id)
 {
     uint32_t v;
-    const char *q = estlsi_at_digits(text, text + n, &v);
+    const char *q = estlsi_at_digits(p, end, &v);
 
-    if (!q || q == text + n || *q != ',' || v > 127) {
-        return 0;
+    if (!q || q == end || *q != ',' || v > 127) {
+        return p;
     }
     *id = (int8_t)v;
-    return (size_t)(q + 1 - text);
+    return q + 1;
 }
 
 static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
                                            const char *text, size_t n)
 {
-    const uint8_t c = (uint8_t)(n ? text[0] : 0xff);
+    const uint8_t c = (uint8_t)text[0];
     size_t i;
 
+    if (c == 0xff) {
+        return NULL; /* as the table's end begins, and no rule */
+    }
+#if UINTPTR_MAX > 0xffffffffu
+    /* two at once: behind what is not the end there is another */
+    while ((uint8_t)r->text[0] < c && (uint8_t)r[1].text[0] < c) {
+        r += 2;
+    }
+#endif
     while ((uint8_t)r->text[0] < c) {
         r++;
     }
-    for (; (uint8_t)r->text[0] == c && r->len; r++) {
-        i = 1;
-        while (i < n && r->text[i] == text[i]) {
-            i++;
+    for (; (uint8_t)r->text[0] == c; r++) {
+        i = r->len;
+        if (n < i) {
+            continue;
         }
-        if (i >= r->len && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) {
+        /* most rules fail at their last character */
+        while (--i && r->text[i] == text[i]) {
+        }
+        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) {
             return r;
         }
     }
@@ -1152,119 +1164,127 @@ static uint32_t estlsi_at_tail(const char *p, const char *end)
     return q && (q == end || *q == ' ') ? v : 0xffffffffu;
 }
 
-static uint8_t estlsi_at_unmatched(const estls_at *at, const char *text,
+static uint8_t estlsi_at_unmatched(const char *expect, const char *text,
                                    size_t n)
 {
     size_t i;
 
-    for (i = 0; at->expect && at->expect[i]; i++) {
-        if (i == n || at->expect[i] != text[i]) {
+    for (i = 0; expect && expect[i]; i++) {
+        if (i == n || expect[i] != text[i]) {
             return ESTLS_AT_URC;
         }
     }
     return ESTLS_AT_LINE;
 }
 
-/* Where a payload header ends: behind its terminator outside quotes, or
- * behind n where that is missing.  Counts the commas on the way. */
-static size_t estlsi_at_header_end(const char *p, size_t i, size_t n, char end,
-                                   unsigned *commas)
+/* The terminator of a payload header, which counts outside quotes only; end
+ * where it is missing.  Counts the commas on the way. */
+static const char *estlsi_at_terminator(const char *p, const char *end,
+                                        char terminator, unsigned *commas)
 {
     unsigned quoted = 0;
 
-    for (; i < n; i++) {
-        quoted ^= p[i] == '"';
-        if (quoted) {
-            continue;
+    for (; p != end; p++) {
+        if (*p > ',' && *p != terminator) {
+            continue; /* digits, mostly */
         }
-        if (p[i] == end) {
-            return i + 1;
+        if (*p == '"') {
+            quoted ^= 1;
+        } else if (!quoted && *p == terminator) {
+            break;
+        } else if (!quoted) {
+            *commas += *p == ',';
         }
-        *commas += p[i] == ',';
     }
-    return n + 1;
+    return p;
 }
 
+/* What there is of a line: its beginning, all of it, or what had room. */
+enum { ESTLSI_AT_PART, ESTLSI_AT_ALL, ESTLSI_AT_CUT };
+
 /* Reads "id,length" or "length" from a payload header.  Without a terminator
- * the whole line must be that: an announcement.  Returns the header's length;
- * 0: it is not complete yet. */
-static size_t estlsi_at_header(estls_at *at, const estls_at_rule *r,
-                               const char *text, size_t n, int eol,
-                               estls_at_event *ev)
+ * the whole line must be that: an announcement. */
+static void estlsi_at_header(estls_at *at, const estls_at_rule *r, int extent,
+                             estls_at_event *ev)
 {
+    const char *p = ev->text + r->len;
+    const char *end = ev->text + ev->len;
     unsigned commas = 0;
-    size_t i = r->len;
-    const size_t size = estlsi_at_header_end(text, i, n, r->end, &commas);
-    const char *stop = text + size - 1;
-    const char *q;
+    const char *stop = estlsi_at_terminator(p, end, r->end, &commas);
+    const char *q = p;
     int bad = 0;
 
-    if (size > n && !eol) {
-        return 0;
+    if (stop == end && extent != ESTLSI_AT_ALL) {
+        return;
     }
+    ev->kind = ESTLS_AT_BAD;
+    ev->tag = r->tag;
+    ev->len = (size_t)(stop - ev->text) + (stop != end);
     if ((r->match & ESTLS_AT_ID_FIRST) ||
         ((r->match & ESTLS_AT_ID_EVEN) && commas % 2)) {
-        const size_t id = estlsi_at_id(text + i, size - 1 - i, &ev->id);
-        bad = !id;
-        i += id;
+        p = estlsi_at_id(p, stop, &ev->id);
+        bad = p == q;
     }
-    q = estlsi_at_digits(text + i, stop, &ev->number);
-    bad |= !q || ev->number > 0xffff || (q != stop && (*q != ',' || size > n));
-    ev->tag = r->tag;
-    if (bad) {
-        ev->kind = ESTLS_AT_BAD;
-    } else if (size > n) {
-        ev->kind = ESTLS_AT_AVAIL;
-    } else {
+    q = estlsi_at_digits(p, stop, &ev->number);
+    if (bad || !q || ev->number > 0xffff) {
+        return;
+    }
+    if (stop == end) {
+        if (q == stop) {
+            ev->kind = ESTLS_AT_AVAIL;
+        }
+    } else if (q == stop || *q == ',') {
         ev->kind = ESTLS_AT_PAYLOAD;
         at->left = (uint16_t)ev->number;
         at->id = ev->id;
     }
-    return size > n ? n : size;
 }
 
-/* What is this line, or the beginning of one?  Sets ev->kind if it can tell,
- * and returns how much of text that took. */
-static size_t estlsi_at_judge(estls_at *at, const char *text, size_t n, int eol,
-                              estls_at_event *ev)
+/* What is this line, or the beginning of one?  Sets ev->kind if it can
+ * tell. */
+static void estlsi_at_judge(estls_at *at, int extent, estls_at_event *ev)
 {
+    const char *text = ev->text;
+    const char *end = text + ev->len;
+    const char *body = text;
     const estls_at_rule *r;
-    size_t prefix = 0;
 
     if ((uint8_t)(text[0] - '0') < 10) {
-        prefix = estlsi_at_id(text, n, &ev->id);
+        body = estlsi_at_id(text, end, &ev->id);
+        body = body == end ? text : body;
     }
-    r = estlsi_at_find(at->rules, text + prefix, n - prefix);
-    if (r && prefix && !(r->match & ESTLS_AT_ID)) {
+    r = estlsi_at_find(at->rules, body, (size_t)(end - body));
+    if (r && body != text && !(r->match & ESTLS_AT_ID)) {
         r = NULL;
     }
     if (r && r->kind == ESTLS_AT_PAYLOAD) {
-        return estlsi_at_header(at, r, text, n, eol, ev);
+        estlsi_at_header(at, r, extent, ev);
+        if (ev->kind) {
+            return;
+        }
     }
-    if (!eol) {
-        return 0;
+    if (extent == ESTLSI_AT_PART) {
+        return;
     }
-    if (!r) {
+    if (!r || extent == ESTLSI_AT_CUT) {
         ev->id = -1;
-        ev->kind = estlsi_at_unmatched(at, text, n);
-        return n;
+        ev->overlong = extent == ESTLSI_AT_CUT;
+        ev->kind = estlsi_at_unmatched(at->expect, text, ev->len);
+        return;
     }
     ev->kind = r->kind;
     ev->tag = r->tag;
     if (r->match & ESTLS_AT_NUMBER) {
-        ev->number = estlsi_at_tail(text + r->len, text + n);
+        ev->number = estlsi_at_tail(text + r->len, end);
     }
-    return n;
 }
 
 static size_t estlsi_at_payload(estls_at *at, const char *bytes, size_t n,
                                 estls_at_event *ev)
 {
-    if (n > at->left) {
-        n = at->left;
-    }
+    n = n < at->left ? n : at->left;
     at->left = (uint16_t)(at->left - n);
-    ev->kind = n ? ESTLS_AT_DATA : ESTLS_AT_NONE;
+    ev->kind = ESTLS_AT_DATA;
     ev->id = at->id;
     ev->text = bytes;
     ev->len = n;
@@ -1283,70 +1303,71 @@ static void estlsi_at_keep(estls_at *at, const char *run, size_t n)
     at->len = (uint16_t)(at->len + n);
 }
 
-/* The bytes at p that are text. */
-static size_t estlsi_at_ordinary(const char *p, const char *end)
+/* Where the text at p ends. */
+static const char *estlsi_at_text_end(const char *p, const char *end)
 {
-    const char *q = p;
-
-#if UINTPTR_MAX > 0xffffffffu
+#if defined __GNUC__ && defined __x86_64__
     uint64_t eight;
 
-    /* eight at once, where a register holds them: a byte below 0x14 borrows
-     * into its top bit, unless it had that already */
-    while (end - q >= 8) {
-        memcpy(&eight, q, 8);
-        if ((eight - 0x1414141414141414u) & ~eight & 0x8080808080808080u) {
-            break;
+    /* eight at once: a byte below 0x14 borrows into its top bit, unless it
+     * had that already; the first that does has nothing to borrow from */
+    for (; end - p >= 8; p += 8) {
+        memcpy(&eight, p, 8);
+        eight = (eight - 0x1414141414141414u) & ~eight & 0x8080808080808080u;
+        if (eight) {
+            return p + ((unsigned)__builtin_ctzll(eight) >> 3);
         }
-        q += 8;
     }
 #endif
-    while (q != end && (uint8_t)*q > 0x13) {
-        q++;
+    while (p != end && (uint8_t)*p > 0x13) {
+        p++;
     }
-    return (size_t)(q - p);
+    return p;
 }
 
-/* Parses a run of text and the byte that ended it, if any.  Returns what was
- * taken; *ev says whether something came of it. */
-static size_t estlsi_at_run(estls_at *at, const char *p, const char *end,
-                            estls_at_event *ev)
+/* Parses a run of text and the control bytes that end it, if any.  Returns
+ * where it stopped; *ev says whether something came of it. */
+static const char *estlsi_at_run(estls_at *at, const char *p, const char *end,
+                                 estls_at_event *ev)
 {
     const size_t kept = at->len;
-    size_t n = estlsi_at_ordinary(p, end);
-    size_t used = n;
-    int eol = 0;
+    const char *next = estlsi_at_text_end(p, end);
+    size_t n = (size_t)(next - p);
+    int extent = ESTLSI_AT_PART;
+    uint8_t skip;
 
-    if (p + used != end) {
-        used += p[used] == '\r' && p + used + 1 != end && p[used + 1] == '\n';
-        eol = p[used++] == '\n';
+    for (; next != end && (uint8_t)*next <= 0x13; next++) {
+        if (*next == '\n') {
+            extent = ESTLSI_AT_ALL;
+        }
     }
     if (at->skip) {
-        at->skip = (uint8_t)!eol;
-        return used;
+        at->skip = (uint8_t)!extent;
+        return next;
     }
     ev->text = p;
-    if (kept || !eol) {
+    if (kept) {
         estlsi_at_keep(at, p, n);
         ev->text = at->line;
         n += kept;
     }
-    ev->len = n > at->cap ? at->cap : n;
-    n -= ev->len;
-    ev->len = estlsi_at_judge(at, ev->text, ev->len, eol && !n, ev);
-    if (n && !ev->kind) {
-        ev->overlong = 1;
-        ev->len = at->cap;
-        ev->kind = estlsi_at_unmatched(at, ev->text, ev->len);
-    } else if (ev->kind == ESTLS_AT_PAYLOAD) {
-        used = ev->len - kept;
-        eol = 1;
+    skip = !extent;
+    if (n > at->cap) {
+        n = at->cap;
+        extent = ESTLSI_AT_CUT;
     }
+    ev->len = n;
+    estlsi_at_judge(at, extent, ev);
     if (ev->kind) {
         at->len = 0;
-        at->skip = (uint8_t)!eol;
+        if (ev->kind == ESTLS_AT_PAYLOAD) {
+            return p + (ev->len - kept);
+        }
+        at->skip = skip;
+    } else if (!kept) {
+        estlsi_at_keep(at, p, n);
     }
-    return used;
+    return next;
 }
 
 /* At the start of a line: is this the '>' that was asked for, or its blank? */
@@ -1366,6 +1387,12 @@ static int estlsi_at_prompt(estls_at *at, const char *p, estls_at_event *ev)
     return 1;
 }
 
+/* At the start of a line: nothing of it yet? */
+static int estlsi_at_blank(estls_at *at, const char *p, estls_at_event *ev)
+{
+    return (at->prompt && estlsi_at_prompt(at, p, ev)) || (uint8_t)*p <= 0x13;
+}
+
 ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
                                estls_at_event *ev)
 {
@@ -1377,16 +1404,14 @@ ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
     ev->overlong = 0;
     ev->id = -1;
     ev->number = 0xffffffffu;
-    if (at->left) {
+    if (at->left && n) {
         return estlsi_at_payload(at, bytes, n, ev);
     }
     while (p != end && !ev->kind) {
-        if (!at->len && !at->skip &&
-            ((at->prompt && estlsi_at_prompt(at, p, ev)) ||
-             (uint8_t)*p <= 0x13)) {
+        if (!at->len && !at->skip && estlsi_at_blank(at, p, ev)) {
             p++;
         } else {
-            p += estlsi_at_run(at, p, end, ev);
+            p = estlsi_at_run(at, p, end, ev);
         }
     }
     return (size_t)(p - bytes);
@@ -1512,7 +1537,8 @@ ESTLS_API int estls_at_range(const estls_span *field, uint32_t *lo,
 {
     const char *end;
     const char *p = estlsi_at_inside(field, '(', ')', &end);
-    uint32_t first = 0, last = 0;
+    uint32_t first = 0;
+    uint32_t last = 0;
 
     p = estlsi_at_digits(p, end, &first);
     if (!p || p == end || *p != '-' ||
@@ -1535,7 +1561,7 @@ ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap)
         if (quoted && *p == '\\' && p + 1 != end) {
             p++;
         }
-        if (n + 1 >= cap || n >= 0x7fff) {
+        if (n + 1 >= cap || (n + 1) >> 15) {
             return ESTLS_E_SPACE;
         }
         dst[n++] = *p;
@@ -1574,16 +1600,11 @@ static void estlsi_at_put_text(estls_at_builder *c, const char *s, int escape)
     }
 }
 
-static void estlsi_at_separate(estls_at_builder *c)
-{
-    estlsi_at_put(c, c->fields++ ? ',' : '=');
-}
-
 ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
                               const char *verb)
 {
     c->text = text;
-    c->cap = cap > 0x7fff ? 0x7fff : cap;
+    c->cap = cap >> 15 ? 0x7fff : cap;
     c->len = 0;
     c->rc = ESTLS_OK;
     c->fields = 0;
@@ -1594,25 +1615,24 @@ ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
 ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
 {
     uint32_t v = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
-    char digits[10];
-    uint8_t n = 0;
+    char digits[12];
+    char *p = digits + sizeof digits - 1;
 
-    estlsi_at_separate(c);
-    if (value < 0) {
-        estlsi_at_put(c, '-');
-    }
+    *p = 0;
     do {
-        digits[n++] = (char)('0' + v % 10);
+        *--p = (char)('0' + v % 10);
         v /= 10;
     } while (v);
-    while (n) {
-        estlsi_at_put(c, digits[--n]);
+    if (value < 0) {
+        *--p = '-';
     }
+    estls_at_add_text(c, NULL); /* an empty field, to be filled */
+    estlsi_at_put_text(c, p, 0);
 }
 
 ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value)
 {
-    estlsi_at_separate(c);
+    estlsi_at_put(c, c->fields++ ? ',' : '=');
     if (!value) {
         return;
     }
@@ -2316,6 +2336,7 @@ static int estlsi_link_joining(estls_link *l, estls_at_builder *c)
 static int estlsi_link_asking(estls_link *l, estls_at_builder *c)
 {
     if (l->step == 0) {
+        l->clock = 0;
         estlsi_link_begin(l, c, "+CIPSNTPCFG");
         estls_at_add_int(c, 1);
         estls_at_add_int(c, 0); /* UTC */
@@ -2546,6 +2567,17 @@ static int estlsi_link_start(estls_link *l, uint8_t op)
     return ESTLS_OK;
 }
 
+/* Starts an operation that is a script. */
+static int estlsi_link_run(estls_link *l, uint8_t op)
+{
+    const int rc = estlsi_link_start(l, op);
+
+    if (!rc) {
+        estlsi_link_next(l);
+    }
+    return rc;
+}
+
 ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
 {
     uint8_t i;
@@ -2572,40 +2604,26 @@ ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
     l->cmd.event = estlsi_link_line;
     l->cmd.user = l;
     l->self = estlsi_core_mark(l);
-    rc = estlsi_link_start(l, ESTLSI_LINK_SETUP);
-    estlsi_link_next(l);
-    return rc;
+    return estlsi_link_run(l, ESTLSI_LINK_SETUP);
 }
 
 ESTLS_API int estls_link_join(estls_link *l)
 {
     const char *password = l->d ? l->d->password : NULL;
-    int rc;
 
     if (!l->d || !l->d->ssid || !estlsi_core_text_ok(l->d->ssid, 32) ||
         (password && *password && !estlsi_core_text_ok(password, 64))) {
         return ESTLS_E_ARG;
     }
-    rc = estlsi_link_start(l, ESTLSI_LINK_JOIN);
-    if (!rc) {
-        estlsi_link_next(l);
-    }
-    return rc;
+    return estlsi_link_run(l, ESTLSI_LINK_JOIN);
 }
 
 ESTLS_API int estls_link_clock(estls_link *l)
 {
-    int rc;
-
     if (!l->d || !l->d->sntp || !estlsi_core_text_ok(l->d->sntp, 255)) {
         return ESTLS_E_ARG;
     }
-    rc = estlsi_link_start(l, ESTLSI_LINK_CLOCK);
-    if (!rc) {
-        l->clock = 0;
-        estlsi_link_next(l);
-    }
-    return rc;
+    return estlsi_link_run(l, ESTLSI_LINK_CLOCK);
 }
 
 ESTLS_API uint32_t estls_link_time(const estls_link *l)
@@ -3640,17 +3658,14 @@ static int estlsi_tls_lost(estls_tls *t, int rc)
  * command, a protocol or an XML attribute could misread. */
 static int estlsi_tls_host_ok(const char *host)
 {
-    size_t n = 0;
+    const char *p = host;
+    uint8_t c;
 
-    for (; host[n]; n++) {
-        const uint8_t c = estlsi_tls_lower(host[n]);
-        if (n == ESTLSI_TLS_HOST_MAX ||
-            !((c >= 'a' && c <= 'z') || (c >= '0' && c <= ':') || c == '-' ||
-              c == '.' || c == '_')) {
-            return 0;
-        }
-    }
-    return 1;
+    do {
+        c = estlsi_tls_lower(*p++);
+    } while ((c >= 'a' && c <= 'z') || (c >= '0' && c <= ':') || c == '-' ||
+             c == '.' || c == '_');
+    return c == 0 && p - host <= ESTLSI_TLS_HOST_MAX + 1;
 }
 
 /* An address is no name: it has no letter, or it has a colon. */
@@ -4645,14 +4660,13 @@ static int estlsi_session_goodbye(estls *s)
 {
     const int rc = estls_tls_close(&s->starttls.tls);
 
-    if (rc == ESTLS_BUSY) {
-        return rc;
-    }
     if (rc < 0) {
         (void)estlsi_session_fail(s, rc);
     }
-    s->starttls.t0 = estlsi_core_tick(&s->d->uart);
-    s->phase = (uint8_t)(s->d->no_modem ? ESTLSI_CLOSED : ESTLSI_HANGUP);
+    if (rc != ESTLS_BUSY) {
+        s->starttls.t0 = estlsi_core_tick(&s->d->uart);
+        s->phase = s->d->no_modem ? ESTLSI_CLOSED : ESTLSI_HANGUP;
+    }
     return ESTLS_BUSY;
 }
 

@@ -1,8 +1,7 @@
-/* at_bench.c - feeds a stream to the parser: at_bench FILE CHUNK [COUNT]
- * CHUNK 0: the whole stream at once. COUNT 0: reads the file and feeds
- * nothing, so that a profiler can tell what the frame costs. */
+/* at_bench.c - feeds a stream to the parser: at_bench FILE CHUNK
+ * CHUNK 0: the whole stream at once. The parser is compiled by itself, so that
+ * a profiler can tell it from this loop. */
 #define ESTLS_NO_TLS
-#define ESTLS_IMPLEMENTATION
 #include "../estls.h"
 
 #include <stdio.h>
@@ -38,15 +37,13 @@ int main(int argc, char **argv)
     size_t n, chunk;
 
     if (!f || estls_at_init(&at, estls_at_esp(), line, sizeof line) != 0) {
-        fprintf(stderr, "usage: at_bench FILE CHUNK [0]\n");
+        fprintf(stderr, "usage: at_bench FILE CHUNK\n");
         return 2;
     }
     n = fread(stream, 1, sizeof stream, f);
     fclose(f);
     chunk = (size_t)strtoul(argv[2], NULL, 10);
-    if (argc == 3) {
-        feed(&at, stream, n, chunk ? chunk : n);
-    }
+    feed(&at, stream, n, chunk ? chunk : n);
     printf("%lu bytes, %ld events, %ld payload\n", (unsigned long)n, events,
            payload);
     return 0;

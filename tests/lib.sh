@@ -62,11 +62,13 @@ wait_for() {
     done
 }
 
-# Input is taken from $input, if set.
+# Input is taken from $input, if set. What an earlier process of that name said
+# is gone at once, for those who wait for a word of the new one.
 start() {
     local name=$1
 
     shift
+    rm -f "$dir/$name.out" "$dir/$name.err"
     "$@" >"$dir/$name.out" 2>"$dir/$name.err" <"${input:-/dev/null}" &
     pid=$!
     pids="$pids $pid"

@@ -315,10 +315,15 @@ sends_are_few() {
 
 # -- errors -------------------------------------------------------------------
 
+ends_soon() {
+    why="$(field ms) ms"
+    [ -n "$(field ms)" ] && [ "$(field ms)" -lt 2500 ]
+}
+
 # What was still to come when it failed is not waited for.
 fails_soon_with() {
     fails_with "$1"
-    check 'it ends soon' test "$(field ms)" -lt 2500
+    check 'it ends soon' ends_soon
 }
 
 # refused ERROR CERTIFICATE OPTION...: by a modem and by TCP; options of the
@@ -333,28 +338,6 @@ refused() {
     by_tcp
     starttls "${anchors[@]}" "${more[@]}" && fails_soon_with "$1"
     stop "$server"
-}
-
-# A close_notify in the middle of the dialogue is no forgery; but the mail is
-# not sent.
-server_says_goodbye() {
-    section 'errors: the server closes in the middle of a mail'
-    doing='close_notify instead of a reply'
-    mkfifo "$dir/says" && exec 8<>"$dir/says"
-    input=$dir/says start goodbye openssl s_server -tls1_2 -naccept 1 \
-        -accept 127.0.0.1:0 -cert "$pki/ec.pem" -key "$pki/ec.key" \
-        -cert_chain "$pki/ica.pem"
-    server=$pid
-    all_pids="$all_pids $pid"
-    check 'openssl listens' wait_for 5 grep -qs ACCEPT "$dir/goodbye.out"
-    port=$(sed -n 's/^ACCEPT.*://p' "$dir/goodbye.out")
-    by_tcp
-    { wait_for 5 grep -q EHLO "$dir/goodbye.out" && echo Q >&8; } &
-    echo '220 hello' >&8
-    mail "${anchors[@]}" --proto direct && fails_with CLOSED
-    check 'nothing is said to be sent' lacks "$out" sent:
-    stop "$server"
-    exec 8>&-
 }
 
 servers_at_fault() {
@@ -507,7 +490,7 @@ command_line() {
     usage starttls --tcp "$ca" --no-such-option $HOST
     usage mail --tcp "$ca" --to=b@example.test $HOST
     usage mail --tcp "$ca" --from=a@example.test $HOST
-    for text in 'b' 'b@example.test>' 'b @example.test' $'b@x\r\nDATA' 'ü@x'; do
+    for text in b 'b@example.test>' 'b @example.test' $'b@x\r\nDATA' ü@x; do
         usage mail --tcp "$ca" --from=a@example.test --to="$text" $HOST
     done
     # shellcheck disable=SC2086
@@ -529,11 +512,17 @@ command_line() {
 
 # -- interruption -------------------------------------------------------------
 
+# The number may have been given to a stranger since.
+ended() {
+    gone "$1" ||
+        ! grep -qsE '^(espat|smtpd|mail|starttls|sh|sleep)$' "/proc/$1/comm"
+}
+
 modems_gone() {
     local each
 
     while read -r each; do
-        gone "$each" || return 1
+        ended "$each" || return 1
     done <"$dir/modems"
 }
 
@@ -542,7 +531,6 @@ modems_gone() {
 begin_starttls() {
     [ -p "$dir/endless" ] || mkfifo "$dir/endless"
     exec 9<>"$dir/endless"
-    rm -f "$dir/interrupted.err"
     ran=interrupted command='starttls, interrupted' shown=0
     out=$dir/$ran.out err=$dir/$ran.err
     input=$dir/endless start $ran "$bin/starttls" "${wire[@]}" \
@@ -559,7 +547,7 @@ interrupted() {
     finished
     exited "$2"
     reports result "$3"
-    check 'the modem is gone' modems_gone
+    check 'the modem is gone' wait_for 2 modems_gone
     exec 9>&-
 }
 
@@ -595,7 +583,7 @@ silently() {
     [ "$status" -eq 0 ] && [ ! -s "$err" ]
 }
 
-# header NAME USE: it compiles as C and as C++
+# header_compiles NAME EXPRESSION: it, and its use, compile as C and as C++
 header_compiles() {
     echo "#include \"$dir/$1.h\"
         int main() { return $2; }" >"$dir/$1.cpp"
@@ -710,8 +698,7 @@ firmware() {
         --mail-dir "$dir/mail/firmware"
     by_pty firmware.modem --fresh --ssid attic --password-env WIFI \
         --map "mail.example.org:587=127.0.0.1:$port"
-    UART=$dir/firmware.modem.tty run firmware.run env \
-        UART="$dir/firmware.modem.tty" "$dir/firmware"
+    run firmware.run env UART="$dir/firmware.modem.tty" "$dir/firmware"
     exited 0
     check 'the mail' grep -qs '^It is 3 cm deep' "$dir/mail/firmware/1.eml"
     stop "$modem"
@@ -726,7 +713,7 @@ nothing_left() {
     section 'nothing is left running'
     doing='the end'
     for each in $all_pids; do
-        check "process $each has ended" gone "$each"
+        check "process $each has ended" ended "$each"
     done
     check 'modems that programs started' modems_gone
     check 'there were such' test "$(wc -l <"$dir/modems")" -gt 50
@@ -740,7 +727,6 @@ trust
 session_file
 sends_are_few
 servers_at_fault
-server_says_goodbye
 modem_at_fault
 wifi
 command_line
