@@ -2140,9 +2140,10 @@ enum {
 
 enum {
     ESTLSI_LINK_OPEN = 1,
-    ESTLSI_LINK_EOF = 2,   /* CLOSED was seen */
-    ESTLSI_LINK_MORE = 4,  /* pull mode: the modem may hold bytes */
-    ESTLSI_LINK_FAILED = 8 /* a send failed: bytes are missing in between */
+    ESTLSI_LINK_EOF = 2,     /* CLOSED was seen */
+    ESTLSI_LINK_MORE = 4,    /* pull mode: the modem may hold bytes */
+    ESTLSI_LINK_FAILED = 8,  /* a send failed: bytes are missing in between */
+    ESTLSI_LINK_DROPPED = 16 /* nobody will read or write any more */
 };
 
 enum {
@@ -2672,6 +2673,9 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
     }
     rc = estlsi_link_usable(l);
     if (rc) {
+        if (rc == ESTLS_BUSY) {
+            l->port[id].flags |= ESTLSI_LINK_DROPPED;
+        }
         return rc;
     }
     if (!(l->port[id].flags & ESTLSI_LINK_OPEN) ||
@@ -2700,7 +2704,9 @@ static int estlsi_link_drain(estls_link *l)
     if (!l->at.at.left) {
         return 0;
     }
-    if (l->port_rx >= 0 && (l->port[l->port_rx].flags & ESTLSI_LINK_OPEN)) {
+    if (l->port_rx >= 0 &&
+        (l->port[l->port_rx].flags &
+         (ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED)) == ESTLSI_LINK_OPEN) {
         return estlsi_core_past(estlsi_link_now(l), l->at.t1,
                                 estlsi_core_timeout(l->d))
                    ? (int)ESTLS_E_TIMEOUT
@@ -2709,15 +2715,16 @@ static int estlsi_link_drain(estls_link *l)
     return estls_at_read(&l->at, waste, sizeof waste);
 }
 
-/* The peer closed under an open prompt: the modem still swallows the bytes
- * that were announced, so it gets that many, of no meaning. */
+/* A prompt is open, and its bytes will not come: the modem still swallows as
+ * many as were announced, so it gets them, of no meaning. */
 static int estlsi_link_fill(estls_link *l)
 {
     static const char nothing[16] = {0};
     int n;
 
     if (!l->owed || l->at.state != ESTLSI_AT_RAW ||
-        !(l->port[l->port_op].flags & ESTLSI_LINK_EOF)) {
+        !(l->port[l->port_op].flags &
+          (ESTLSI_LINK_EOF | ESTLSI_LINK_DROPPED))) {
         return 0;
     }
     n = l->d->uart.write(l->d->uart.user, nothing,
@@ -4673,15 +4680,12 @@ static int estlsi_session_goodbye(estls *s)
 /* Hangs the modem's link up; a modem that does not play along is left. */
 static int estlsi_session_hangup(estls *s)
 {
-    int rc = estls_link_step(&s->link);
+    estls_link *l = &s->link;
+    int rc;
 
-    if (rc != ESTLS_BUSY && !s->link.err) {
-        rc = estls_link_hangup(&s->link, estlsi_session_port(s->d));
-        if (rc == ESTLS_OK && s->link.op) {
-            rc = ESTLS_BUSY;
-        }
-    }
-    if (rc != ESTLS_BUSY ||
+    (void)estls_link_step(l);
+    rc = estls_link_hangup(l, estlsi_session_port(s->d));
+    if ((rc != ESTLS_BUSY && !l->op) ||
         estlsi_core_past(estlsi_core_tick(&s->d->uart), s->starttls.t0,
                          ESTLSI_TLS_FLUSH_MS)) {
         s->phase = ESTLSI_CLOSED;
@@ -4706,7 +4710,10 @@ ESTLS_API int estls_close(estls *s)
     if (s->phase == ESTLSI_HANGUP) {
         return estlsi_session_hangup(s);
     }
-    return s->err == ESTLS_E_CLOSED ? (int)ESTLS_OK : s->err;
+    if (s->err == ESTLS_E_CLOSED && s->starttls.tls.version) {
+        return ESTLS_OK; /* by the peer, and in TLS */
+    }
+    return s->err;
 }
 
 static const char *estlsi_session_doing(const estls *s)

@@ -539,7 +539,7 @@ int desktop_finish(desktop *d, int rc)
 
     trace_progress(d);
     estls_info(&d->net, &report);
-    rc = rc == ESTLS_OK || rc == ESTLS_E_CLOSED ? closed : rc;
+    rc = rc == ESTLS_OK ? closed : rc;
     wire_close(&d->wire);
     trace_close(&d->trace);
     if (d->session) {

@@ -149,6 +149,7 @@ int main(int argc, char **argv)
     rc = desktop_open(&p.desktop);
     if (rc == ESTLS_OK) {
         rc = talk(&p);
+        rc = rc == ESTLS_E_CLOSED ? (int)ESTLS_OK : rc; /* with close_notify */
     }
     if (p.mid_line && p.desktop.reporting) {
         (void)putchar('\n');

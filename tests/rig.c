@@ -310,7 +310,9 @@ const char *rig_dead(rig *r, int rc)
         estls_write(&r->net, "AUTH", 4) != rc) {
         return "the error does not stay";
     }
-    if (rig_close(r) != (rc == ESTLS_E_CLOSED ? (int)ESTLS_OK : rc)) {
+    if (rig_close(r) != (rc == ESTLS_E_CLOSED && r->net.starttls.tls.version
+                             ? (int)ESTLS_OK
+                             : rc)) {
         return "closing hides the error, or does not end";
     }
     if (!rig_zero(&r->net.starttls.tls.client,

@@ -472,6 +472,48 @@ static void closed_early(void)
     }
 }
 
+/* A session that fails hangs up at once, whatever the modem was about to
+ * hand over or to take. */
+static void hangs_up_at_once(void)
+{
+    int generation, push;
+    uint32_t t0;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        for (push = 0; push < 2; push++) {
+            rig_init(&r, generation, "rogue");
+            r.d.push = (uint8_t)push;
+            r.modem.baud = 115200;
+            CHECK_INT(rig_connect(&r), ESTLS_E_TRUST);
+            CHECK(r.w.server[0] != NULL);
+            t0 = r.w.now;
+            CHECK_INT(rig_close(&r), ESTLS_E_TRUST);
+            CHECK(r.w.now - t0 < 1000);
+            CHECK(r.w.server[0] == NULL);
+            rig_end(&r);
+        }
+    }
+}
+
+/* The server says goodbye with close_notify and closes: nothing is missing. */
+static void server_closes_first(void)
+{
+    char reply[256];
+    int generation, push;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        for (push = 0; push < 2; push++) {
+            rig_init(&r, generation, "ec");
+            r.d.push = (uint8_t)push;
+            CHECK_INT(rig_connect(&r), ESTLS_OK);
+            CHECK_INT(rig_say(&r, "QUIT\r\n", reply, sizeof reply), ESTLS_OK);
+            CHECK_INT(rig_say(&r, "", reply, sizeof reply), ESTLS_E_CLOSED);
+            CHECK_INT(rig_close(&r), ESTLS_OK);
+            rig_end(&r);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
@@ -494,5 +536,7 @@ int main(int argc, char **argv)
     RUN(bad_sources);
     RUN(wrong_objects);
     RUN(closed_early);
+    RUN(hangs_up_at_once);
+    RUN(server_closes_first);
     return check_end();
 }
