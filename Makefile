@@ -65,7 +65,7 @@ $(PKI)/done: tests/pki.sh | $(B)
 
 demo:
 	@tests/deps.sh $(PACKAGES)
-	@$(MAKE) --no-print-directory programs $(PKI)/done
+	@$(MAKE) -s --no-print-directory programs $(PKI)/done
 	@tests/demo.sh $(B) $(PKI)
 
 # -- make test ----------------------------------------------------------------
@@ -112,14 +112,14 @@ endef
 export SUITES
 
 test: test-deps
-	@$(MAKE) --no-print-directory -j2 $(BINARIES) programs $(PKI)/done
+	@$(MAKE) -s --no-print-directory -j2 $(BINARIES) programs $(PKI)/done
 	@echo "$$SUITES" | tests/run.sh $(B)/log
 
 # -- more ---------------------------------------------------------------------
 
 test-servers:
 	@tests/deps.sh $(PACKAGES) $(SERVER_PACKAGES)
-	@$(MAKE) --no-print-directory programs $(PKI)/done
+	@$(MAKE) -s --no-print-directory programs $(PKI)/done
 	@tests/servers.sh $(B) $(PKI)
 
 cross:
@@ -129,7 +129,7 @@ cross:
 
 bench:
 	@tests/deps.sh $(PACKAGES) valgrind
-	@$(MAKE) --no-print-directory $(B)/fast/bench_tls $(PKI)/done
+	@$(MAKE) -s --no-print-directory $(B)/fast/bench_tls $(PKI)/done
 	@tests/bench.sh $(B) $(PKI)
 
 size:
