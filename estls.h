@@ -262,7 +262,8 @@ typedef struct estls_desc {
     /* Which link this session opens when mux is set: 0..4. */
     uint8_t link_id;
     /* 1: let the modem push +IPD as it comes, for modems without pull mode.
-     * The UART must then be read or buffered even during TLS's long steps. */
+     * The UART must then be read or buffered even during TLS's long steps, and
+     * a server that may speak while we send wants obuf: else E_TIMEOUT. */
     uint8_t push;
     /* Wi-Fi to join first; null: the modem is, or will be, joined already.
      * password: null for an open network. */
@@ -754,6 +755,8 @@ typedef struct estls_x509 {
     uint8_t seen; /* what the certificate has shown */
     uint8_t leaf;
     uint8_t refused; /* BearSSL's number of the first objection; 0: none */
+    uint8_t oid;     /* length of the OID that is being read */
+    uint16_t inner;  /* bytes of extKeyUsage that are left */
 } estls_x509;
 
 typedef struct estls_tls {
@@ -778,6 +781,7 @@ typedef struct estls_tls {
     int8_t err;
     uint8_t state;
     uint8_t offered; /* 1: a saved session went into the ClientHello */
+    uint8_t owes;    /* 1: closing, and written data has not left yet */
     uint8_t head_len;
     uint8_t head[5]; /* of a record, taken before BearSSL had room for it */
     uint8_t binding[16];
@@ -915,7 +919,7 @@ ESTLS_API int estls_read(estls *s, void *dst, size_t cap);
 ESTLS_API int estls_write(estls *s, const void *src, size_t len);
 /* close_notify, then the modem's link.  BUSY, then OK, or the session's first
  * error (E_TRUNCATED: the peer ended without close_notify).  Secrets are
- * wiped when it is not BUSY.  Bounded by 7 s. */
+ * wiped when it is not BUSY.  Bounded by 10 s. */
 ESTLS_API int estls_close(estls *s);
 /* Any time after estls_open. */
 ESTLS_API void estls_info(const estls *s, estls_report *out);
@@ -2468,6 +2472,16 @@ static void estlsi_link_dial_done(estls_link *l, int rc)
     estlsi_link_end(l, rc);
 }
 
+/* Ends a transfer; an error that is left by now means a lost modem. */
+static void estlsi_link_settle(estls_link *l, int rc)
+{
+    if (rc) {
+        estlsi_link_fail(l, rc);
+    } else {
+        estlsi_link_end(l, ESTLS_OK);
+    }
+}
+
 static void estlsi_link_send_done(estls_link *l, int rc)
 {
     estlsi_port *port = &l->port[l->port_op];
@@ -2477,11 +2491,7 @@ static void estlsi_link_send_done(estls_link *l, int rc)
         rc = ESTLS_OK;
     }
     l->owed = 0;
-    if (rc) {
-        estlsi_link_fail(l, rc);
-    } else {
-        estlsi_link_end(l, ESTLS_OK);
-    }
+    estlsi_link_settle(l, rc);
 }
 
 static void estlsi_link_pull_done(estls_link *l, int rc)
@@ -2490,11 +2500,7 @@ static void estlsi_link_pull_done(estls_link *l, int rc)
         l->port[l->port_op].flags &= (uint8_t)~ESTLSI_LINK_MORE;
         rc = ESTLS_OK;
     }
-    if (rc) {
-        estlsi_link_fail(l, rc);
-    } else {
-        estlsi_link_end(l, ESTLS_OK);
-    }
+    estlsi_link_settle(l, rc);
 }
 
 static void estlsi_link_done(estls_at_cmd *cmd, int rc)
@@ -2610,9 +2616,13 @@ ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
 
 ESTLS_API int estls_link_join(estls_link *l)
 {
-    const char *password = l->d ? l->d->password : NULL;
+    const char *password;
 
-    if (!l->d || !l->d->ssid || !estlsi_core_text_ok(l->d->ssid, 32) ||
+    if (l->self != estlsi_core_mark(l)) {
+        return ESTLS_E_STATE;
+    }
+    password = l->d->password;
+    if (!l->d->ssid || !estlsi_core_text_ok(l->d->ssid, 32) ||
         (password && *password && !estlsi_core_text_ok(password, 64))) {
         return ESTLS_E_ARG;
     }
@@ -2621,7 +2631,10 @@ ESTLS_API int estls_link_join(estls_link *l)
 
 ESTLS_API int estls_link_clock(estls_link *l)
 {
-    if (!l->d || !l->d->sntp || !estlsi_core_text_ok(l->d->sntp, 255)) {
+    if (l->self != estlsi_core_mark(l)) {
+        return ESTLS_E_STATE;
+    }
+    if (!l->d->sntp || !estlsi_core_text_ok(l->d->sntp, 255)) {
         return ESTLS_E_ARG;
     }
     return estlsi_link_run(l, ESTLSI_LINK_CLOCK);
@@ -2641,8 +2654,11 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
     estls_at_builder c;
     int rc;
 
+    if (l->self != estlsi_core_mark(l)) {
+        return ESTLS_E_STATE;
+    }
     if (!host || !estlsi_core_text_ok(host, 255) || !port ||
-        id >= ESTLS_LINKS || (id && !(l->d && l->d->mux))) {
+        id >= ESTLS_LINKS || (id && !l->d->mux)) {
         return ESTLS_E_ARG;
     }
     rc = estlsi_link_start(l, ESTLSI_LINK_DIAL);
@@ -2992,39 +3008,39 @@ enum { /* seen */
        ESTLSI_X509_SAN = 1,
        ESTLSI_X509_EKU = 2,
        ESTLSI_X509_SERVER = 4, /* serverAuth or anyExtendedKeyUsage */
-       ESTLSI_X509_NAMES = 8,  /* nameConstraints */
+       ESTLSI_X509_NAMES = 8,  /* nameConstraints, or what may hide them */
        ESTLSI_X509_KP = 16     /* first half of id-kp-serverAuth */
 };
 
-/* An extension's id, or a purpose: an OID to read, or something to pass over.
- * Behind the last purpose the next extension begins. */
+/* An extension's id, or a purpose: an OID to read, or something to pass
+ * over. */
 static void estlsi_x509_id(estls_x509 *x, uint32_t length)
 {
-    if (x->tag == 0x30) {
-        x->state = ESTLSI_X509_EXTENSION_ID;
-    } else if (x->tag == 0x06 && length && length <= 8) {
+    if (x->tag == 0x06 && length && length <= 8) {
         x->phase = ESTLSI_X509_OID;
+        x->oid = (uint8_t)length;
         x->count = (uint8_t)length;
         x->value = 0;
         x->seen &= (uint8_t)~ESTLSI_X509_KP;
-    } else {
-        x->skip = length;
-        if (x->state == ESTLSI_X509_EXTENSION_ID) {
-            x->ext = 0;
-            x->state = ESTLSI_X509_BODY;
-        }
+        return;
+    }
+    x->skip = length;
+    if (x->state == ESTLSI_X509_EXTENSION_ID) {
+        x->ext = 0;
+        x->state = ESTLSI_X509_BODY;
     }
 }
 
 /* Critical or not; then the body, of which only the purposes are read. */
 static void estlsi_x509_body(estls_x509 *x, uint32_t length)
 {
-    if (x->tag != 0x04) {
-        x->skip = length;
-    } else if (x->ext == ESTLSI_X509_EKU) {
+    if (x->tag == 0x04 && x->ext == ESTLSI_X509_EKU && length < 0xffff) {
+        x->inner = (uint16_t)(length + 1); /* as with left */
         x->state = ESTLSI_X509_PURPOSES;
-    } else {
-        x->skip = length;
+        return;
+    }
+    x->skip = length;
+    if (x->tag == 0x04) {
         x->state = ESTLSI_X509_EXTENSION;
     }
 }
@@ -3061,14 +3077,16 @@ static void estlsi_x509_oid(estls_x509 *x)
     x->phase = ESTLSI_X509_TAG;
     if (x->state == ESTLSI_X509_PURPOSE) {
         /* 1.3.6.1.5.5.7.3.1 serverAuth, 2.5.29.37.0 any */
-        if ((x->value == 0x05070301 && (x->seen & ESTLSI_X509_KP)) ||
-            x->value == 0x551D2500) {
+        if ((x->oid == 8 && x->value == 0x05070301 &&
+             (x->seen & ESTLSI_X509_KP)) ||
+            (x->oid == 4 && x->value == 0x551D2500)) {
             x->seen |= ESTLSI_X509_SERVER;
         }
         return;
     }
     /* 2.5.29.17, .37, .30 */
-    x->ext = (uint8_t)(x->value == 0x551D11   ? ESTLSI_X509_SAN
+    x->ext = (uint8_t)(x->oid != 3            ? 0
+                       : x->value == 0x551D11 ? ESTLSI_X509_SAN
                        : x->value == 0x551D25 ? ESTLSI_X509_EKU
                        : x->value == 0x551D1E ? ESTLSI_X509_NAMES
                                               : 0);
@@ -3111,26 +3129,42 @@ static void estlsi_x509_byte(estls_x509 *x, uint8_t byte)
     }
 }
 
+/* Counts down extKeyUsage and the extensions as a whole.  What would reach
+ * out of the one is malformed: BearSSL, which passes over it, would see other
+ * extensions behind it than this walk. */
+static void estlsi_x509_count(estls_x509 *x, size_t k)
+{
+    if (x->inner) {
+        x->inner = (uint16_t)(x->inner - k);
+        if (!x->inner) {
+            if (x->skip || x->phase != ESTLSI_X509_TAG) {
+                x->seen |= ESTLSI_X509_NAMES;
+            }
+            x->skip = 0;
+            x->phase = ESTLSI_X509_TAG;
+            x->state = ESTLSI_X509_EXTENSION;
+        }
+    }
+    if (x->left) {
+        x->left = x->left > k ? x->left - (uint32_t)k : 0;
+        x->state = x->left ? x->state : (uint8_t)ESTLSI_X509_END;
+    }
+}
+
 static void estlsi_x509_walk(estls_x509 *x, const uint8_t *p, size_t n)
 {
     size_t k;
 
-    while (n && x->state != ESTLSI_X509_END) {
+    for (; n && x->state != ESTLSI_X509_END; p += k, n -= k) {
         k = 1;
         if (x->skip) {
             k = x->skip < n ? (size_t)x->skip : n;
+            k = x->inner && x->inner < k ? x->inner : k;
             x->skip -= (uint32_t)k;
         } else {
             estlsi_x509_byte(x, *p);
         }
-        p += k;
-        n -= k;
-        if (x->left) {
-            x->left = x->left > k ? x->left - (uint32_t)k : 0;
-            if (!x->left) {
-                x->state = ESTLSI_X509_END;
-            }
-        }
+        estlsi_x509_count(x, k);
     }
 }
 
@@ -3164,6 +3198,7 @@ static void estlsi_x509_start_cert(const br_x509_class **context,
 
     x->skip = 0;
     x->left = 0;
+    x->inner = 0;
     x->phase = ESTLSI_X509_TAG;
     x->state = ESTLSI_X509_CERTIFICATE;
     x->ext = 0;
@@ -3517,6 +3552,7 @@ static void estlsi_tls_tag(const estls_tls *t, const estls_saved *saved,
     br_sha256_update(&id, saved->state, sizeof saved->state);
     br_sha256_out(&id, hash);
     memcpy(tag, hash, sizeof saved->tag);
+    estlsi_tls_wipe(&id, sizeof id); /* it holds the end of the state */
 }
 
 static void estlsi_tls_save(const estls_tls *t)
@@ -3638,23 +3674,24 @@ static int estlsi_tls_closed(estls_tls *t)
                                                          : ESTLS_E_TLS);
 }
 
-/* What a stream says of its end; a callback may well return a plain -1. */
+/* What a stream says of its end; a callback may well return a plain -1, or an
+ * errno. */
 static int estlsi_tls_io_error(int rc)
 {
-    return rc == -1 ? (int)ESTLS_E_IO : rc;
+    return rc <= ESTLS_E_IO && rc >= ESTLS_E_TLS ? rc : (int)ESTLS_E_IO;
 }
 
 /* The stream below is gone. */
 static int estlsi_tls_lost(estls_tls *t, int rc)
 {
+    rc = estlsi_tls_io_error(rc);
     if (t->state == ESTLSI_TLS_CLOSING) {
-        return estlsi_tls_end(t, ESTLS_OK);
+        return estlsi_tls_end(t, t->owes ? rc : (int)ESTLS_OK);
     }
-    /* BearSSL forbids application data once it has seen a close_notify */
-    if (!t->client.eng.application_data && t->state == ESTLSI_TLS_OPEN) {
+    /* BearSSL shuts this door at a close_notify, and at nothing else */
+    if (t->client.eng.shutdown_recv && t->state == ESTLSI_TLS_OPEN) {
         return estlsi_tls_end(t, ESTLS_E_CLOSED);
     }
-    rc = estlsi_tls_io_error(rc);
     return estlsi_tls_end(t,
                           rc == ESTLS_E_CLOSED ? (int)ESTLS_E_TRUNCATED : rc);
 }
@@ -3860,9 +3897,11 @@ ESTLS_API int estls_tls_open(estls_tls *t, const estls_desc *d,
 
 /* -- driving BearSSL through its four doors -------------------------------- */
 
+/* In an open session each byte earns more time; handshake and close have
+ * their time as a whole. */
 static int estlsi_tls_io(estls_tls *t, int n)
 {
-    if (n > 0) {
+    if (n > 0 && t->state == ESTLSI_TLS_OPEN) {
         t->t0 = estlsi_core_tick(&t->io);
     }
     return n < 0 ? estlsi_tls_lost(t, n) : n;
@@ -3976,9 +4015,7 @@ static int estlsi_tls_in(estls_tls *t)
         return estlsi_tls_end(t, rc);
     }
     t->pending = (uint16_t)k;
-    if (t->state != ESTLSI_TLS_HANDSHAKE) {
-        t->t0 = estlsi_core_tick(&t->io);
-    }
+    (void)estlsi_tls_io(t, k);
     return heavy ? 1 : estlsi_tls_ack(t);
 }
 
@@ -4051,13 +4088,15 @@ static int estlsi_tls_handshake(estls_tls *t)
 /* Is a wait under way that the peer or the stream must end? */
 static int estlsi_tls_waits(const estls_tls *t)
 {
+    const uint8_t *place;
     size_t n = 0;
 
     if (t->state < ESTLSI_TLS_OPEN || estlsi_tls_sending(t)) {
         return 1;
     }
-    /* in the middle of a record: a header's first byte asks for all 5 */
-    return br_ssl_engine_recvrec_buf(&t->client.eng, &n) && n != 5;
+    /* in the middle of a record: only its first byte goes to the beginning */
+    place = br_ssl_engine_recvrec_buf(&t->client.eng, &n);
+    return place && place != t->d->iobuf;
 }
 
 static int estlsi_tls_usable(estls_tls *t)
@@ -4174,17 +4213,30 @@ static void estlsi_tls_drop(estls_tls *t)
     }
 }
 
+/* Asks BearSSL for the close_notify once all that was written has left. */
+static void estlsi_tls_notify(estls_tls *t)
+{
+    estlsi_tls_drop(t);
+    if (t->owes && !estlsi_tls_sending(t)) {
+        t->owes = 0;
+        br_ssl_engine_close(&t->client.eng);
+    }
+}
+
 static int estlsi_tls_closing(estls_tls *t)
 {
-    const int sending = estlsi_tls_sending(t);
-    const uint32_t limit = sending ? ESTLSI_TLS_FLUSH_MS : ESTLSI_TLS_CLOSE_MS;
-    const int n = estlsi_tls_advance(t);
+    int sending;
 
+    (void)estlsi_tls_advance(t);
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err;
     }
-    if (n == 0 && estlsi_core_past(estlsi_core_tick(&t->io), t->t0, limit)) {
-        return estlsi_tls_end(t, sending ? ESTLS_E_TIMEOUT : ESTLS_OK);
+    estlsi_tls_notify(t);
+    sending = estlsi_tls_sending(t);
+    if (estlsi_core_past(estlsi_core_tick(&t->io), t->t0,
+                         sending ? ESTLSI_TLS_FLUSH_MS : ESTLSI_TLS_CLOSE_MS)) {
+        return estlsi_tls_end(t,
+                              sending ? (int)ESTLS_E_TIMEOUT : (int)ESTLS_OK);
     }
     return ESTLS_BUSY;
 }
@@ -4201,11 +4253,12 @@ ESTLS_API int estls_tls_close(estls_tls *t)
         return estlsi_tls_end(t, ESTLS_OK);
     }
     if (t->state == ESTLSI_TLS_OPEN) {
-        estlsi_tls_drop(t);
-        br_ssl_engine_close(&t->client.eng);
+        br_ssl_engine_flush(&t->client.eng, 0);
+        t->owes = 1;
         t->state = ESTLSI_TLS_CLOSING;
         t->t0 = estlsi_core_tick(&t->io);
         t->budget = ESTLSI_TLS_BUDGET;
+        estlsi_tls_notify(t);
     }
     return estlsi_tls_closing(t);
 }
@@ -4271,31 +4324,37 @@ static int estlsi_starttls_end(estls_starttls *s, int rc)
     return estlsi_tls_end(&s->tls, rc);
 }
 
-/* Writes the exchange's line into iobuf, which TLS does not use yet. */
-static void estlsi_starttls_compose(estls_starttls *s)
+/* Appends to the line in iobuf, which TLS does not use yet. */
+static int estlsi_starttls_put(estls_starttls *s, const char *text, size_t n)
 {
-    const char *p = s->now->send;
+    if (n > (size_t)(s->d->iobuf_cap - s->len)) {
+        return ESTLS_E_SPACE;
+    }
+    memcpy(s->d->iobuf + s->len, text, n);
+    s->len = (uint16_t)(s->len + n);
+    return ESTLS_OK;
+}
+
+/* Builds the exchange's line, if it sends one. */
+static int estlsi_starttls_compose(estls_starttls *s)
+{
     const char *name = estlsi_starttls_name(s->d);
-    uint8_t *out = s->d->iobuf;
+    const char *p = s->now->send;
+    int rc = ESTLS_OK;
 
     s->off = 0;
     s->len = 0;
     s->lines = 0;
     s->found = 0;
     s->state = ESTLSI_STARTTLS_SEND;
-    if (!p) {
-        return;
+    for (; p && *p && !rc; p++) {
+        rc = *p == '%' ? estlsi_starttls_put(s, name, strlen(name))
+                       : estlsi_starttls_put(s, p, 1);
     }
-    for (; *p; p++) {
-        if (*p == '%') {
-            memcpy(out + s->len, name, strlen(name));
-            s->len = (uint16_t)(s->len + strlen(name));
-        } else {
-            out[s->len++] = (uint8_t)*p;
-        }
+    if (p && !rc) {
+        rc = estlsi_starttls_put(s, "\r\n", 2);
     }
-    out[s->len++] = '\r';
-    out[s->len++] = '\n';
+    return rc;
 }
 
 /* Starts TLS behind the last exchange, or the next exchange. */
@@ -4304,8 +4363,8 @@ static int estlsi_starttls_next(estls_starttls *s)
     int rc;
 
     if (s->now->name) {
-        estlsi_starttls_compose(s);
-        return ESTLS_BUSY;
+        rc = estlsi_starttls_compose(s);
+        return rc ? rc : (int)ESTLS_BUSY;
     }
     memset(s->d->iobuf, 0, s->d->iobuf_cap);
     rc = estlsi_tls_begin(&s->tls, &s->io);

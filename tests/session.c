@@ -495,6 +495,59 @@ static void hangs_up_at_once(void)
     }
 }
 
+/* What was written and never left is not a success. */
+static void lost_while_closing(void)
+{
+    int generation;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        rig_init(&r, generation, "ec");
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK_INT(estls_write(&r.net, "NOOP\r\n", 6), 6);
+        r.w.fail_call = r.w.io_calls + 1;
+        CHECK_INT(rig_close(&r), ESTLS_E_IO);
+        rig_end(&r);
+    }
+}
+
+/* A record that trickles in does not hold the close beyond its time. */
+static void closed_while_trickling(void)
+{
+    static const struct smtpd_burst endless = {
+        {"slowly, slowly", 14}, SMTPD_ENDLESS, SMTPD_APPLICATION_DATA};
+    uint32_t t0;
+
+    rig_init(&r, 2, "ec");
+    r.server.records = endless;
+    r.modem.baud = 300;
+    r.d.timeout_ms = 200000;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    t0 = r.w.now;
+    CHECK(rig_close(&r) != ESTLS_BUSY);
+    CHECK(r.w.now - t0 < 10500);
+    rig_end(&r);
+}
+
+/* A stall in the middle of a record ends, wherever it is. */
+static void stalled_record(void)
+{
+    char reply[64];
+    size_t at;
+
+    for (at = 0; at < 60; at++) {
+        rig_init(&r, RIG_DIRECT, "ec");
+        rig_pin(&r, "ec");
+        r.d.timeout_ms = 500;
+        r.patience_ms = 3000;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        r.w.cut_rx = r.w.uart_rx + 1 + (uint32_t)at;
+        CHECK_INT(rig_say(&r, "NOOP\r\n", reply, sizeof reply),
+                  at < 34 ? ESTLS_E_TIMEOUT : ESTLS_OK);
+        CHECK(rig_close(&r) <= 0);
+        rig_end(&r);
+    }
+}
+
 /* The server says goodbye with close_notify and closes: nothing is missing. */
 static void server_closes_first(void)
 {
@@ -537,6 +590,9 @@ int main(int argc, char **argv)
     RUN(wrong_objects);
     RUN(closed_early);
     RUN(hangs_up_at_once);
+    RUN(lost_while_closing);
+    RUN(closed_while_trickling);
+    RUN(stalled_record);
     RUN(server_closes_first);
     return check_end();
 }
