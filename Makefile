@@ -59,6 +59,7 @@ $(B):
 	@mkdir -p $(B)
 
 $(PKI)/done: tests/pki.sh | $(B)
+	@rm -rf $(PKI)
 	@tests/pki.sh $(PKI)
 
 # -- make demo ----------------------------------------------------------------

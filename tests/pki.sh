@@ -107,6 +107,21 @@ subjectAltName = DNS:mail.example.test
 basicConstraints = CA:FALSE
 keyUsage = critical, keyAgreement
 subjectAltName = DNS:mail.example.test
+[hides_constraints]
+# Behind the purposes stands the header of an octet string of 127 bytes: who
+# looks into the extension and trusts it passes over the constraints.
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign
+2.5.29.37 = DER:30:0A:06:08:2B:06:01:05:05:07:03:01:04:7F
+nameConstraints = permitted;DNS:example.org
+[like_san]
+# an OID that ends as subjectAltName's does
+basicConstraints = CA:FALSE
+1.2.3.4.5.0.85.29.17 = DER:04:00
+[like_any_usage]
+basicConstraints = CA:FALSE
+extendedKeyUsage = clientAuth, 1.2.3.4.85.29.37.0
+subjectAltName = DNS:mail.example.test
 CNF
 
 host=mail.example.test
@@ -179,12 +194,13 @@ issue root ica 'estls test intermediate' intermediate
 ec_key rogue-root
 anchor rogue-root 'estls test root'
 for name in ica-sha1 ica-permits-test ica-permits-other ica-below \
-	end-entity; do
+	ica-hides end-entity; do
 	cp ica.key $name.key
 done
 issue root ica-sha1 'estls SHA-1 intermediate' intermediate -md sha1
 issue root ica-permits-test 'estls example.test only' permits_test
 issue root ica-permits-other 'estls example.org only' permits_other
+issue root ica-hides 'estls hides its constraints' hides_constraints
 issue ica ica-below 'estls beyond the path length' intermediate
 issue ica end-entity 'estls not an authority' leaf
 
@@ -240,6 +256,11 @@ issue_leaf ica-below path-length constraint 'path length 0 exceeded' \
 chain path-length ica
 issue_leaf ica-permits-other nc-violated constraint \
 	'non-critical nameConstraints exclude the name' $host leaf
+issue_leaf ica-hides nc-hidden constraint \
+	'nameConstraints behind a malformed extended usage' $host leaf
+issue_leaf ica like-san name 'an OID like subjectAltName' $host like_san
+issue_leaf ica like-any-usage usage 'a purpose like anyExtendedKeyUsage' \
+	$host like_any_usage
 issue_leaf ica client-auth usage 'extended usage is clientAuth' \
 	$host client_auth
 issue_leaf ica no-signature usage 'key usage is keyAgreement' \

@@ -495,6 +495,33 @@ static void hangs_up_at_once(void)
     }
 }
 
+/* A protocol of one's own may say more than iobuf holds. */
+static const estls_proto *wordy(void)
+{
+    static const estls_exchange dialogue[] = {
+        {"greeting", "% % % %", "220", NULL, NULL},
+        {NULL, NULL, NULL, NULL, NULL}};
+    static const estls_proto proto = {"wordy", dialogue, 25};
+
+    return &proto;
+}
+
+static void own_protocol_too_long(void)
+{
+    static char name[256];
+
+    memset(name, 'n', sizeof name - 1);
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.proto = wordy;
+    r.d.client_name = name;
+    r.iobuf[ESTLS_IOBUF_MIN] = 0x77;
+    CHECK_INT(rig_connect(&r), ESTLS_E_SPACE);
+    CHECK_INT(r.iobuf[ESTLS_IOBUF_MIN], 0x77);
+    CHECK_INT(r.w.uart_tx, 0);
+    CHECK_INT(rig_close(&r), ESTLS_E_SPACE);
+    rig_end(&r);
+}
+
 /* What was written and never left is not a success. */
 static void lost_while_closing(void)
 {
@@ -590,6 +617,7 @@ int main(int argc, char **argv)
     RUN(wrong_objects);
     RUN(closed_early);
     RUN(hangs_up_at_once);
+    RUN(own_protocol_too_long);
     RUN(lost_while_closing);
     RUN(closed_while_trickling);
     RUN(stalled_record);
