@@ -1070,12 +1070,8 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
                             char *line, size_t cap)
 {
     memset(at, 0, sizeof *at);
-    if (!rules || !line) {
-        return ESTLS_E_ARG;
-    }
-    if (cap < 16) {
-        return ESTLS_E_SPACE;
-    }
+    if (!rules || !line) { return ESTLS_E_ARG; }
+    if (cap < 16) { return ESTLS_E_SPACE; }
     at->rules = rules;
     at->line = line;
     at->cap = (uint16_t)(cap >> 15 ? 0x7fff : cap);
@@ -1094,17 +1090,11 @@ static const char *estlsi_at_digits(const char *p, const char *end,
 
     for (; p != end; p++) {
         digit = (uint32_t)(uint8_t)*p - '0';
-        if (digit > 9) {
-            break;
-        }
-        if (v > 429496729u || v * 10 + digit < digit) {
-            return NULL;
-        }
+        if (digit > 9) { break; }
+        if (v > 429496729u || v * 10 + digit < digit) { return NULL; }
         v = v * 10 + digit;
     }
-    if (p == first) {
-        return NULL;
-    }
+    if (p == first) { return NULL; }
     *out = v;
     return p;
 }
@@ -1115,9 +1105,7 @@ static const char *estlsi_at_id(const char *p, const char *end, int8_t *id)
     uint32_t v;
     const char *q = estlsi_at_digits(p, end, &v);
 
-    if (!q || q == end || *q != ',' || v > 127) {
-        return p;
-    }
+    if (!q || q == end || *q != ',' || v > 127) { return p; }
     *id = (int8_t)v;
     return q + 1;
 }
@@ -1128,9 +1116,7 @@ static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
     const uint8_t c = (uint8_t)text[0];
     size_t i;
 
-    if (c == 0xff) {
-        return NULL; /* as the table's end begins, and no rule */
-    }
+    if (c == 0xff) { return NULL; /* as the table's end begins, and no rule */ }
 #if UINTPTR_MAX > 0xffffffffu
     /* two at once: behind what is not the end there is another */
     while ((uint8_t)r->text[0] < c && (uint8_t)r[1].text[0] < c) {
@@ -1142,15 +1128,10 @@ static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
     }
     for (; (uint8_t)r->text[0] == c; r++) {
         i = r->len;
-        if (n < i) {
-            continue;
-        }
+        if (n < i) { continue; }
         /* most rules fail at their last character */
-        while (--i && r->text[i] == text[i]) {
-        }
-        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) {
-            return r;
-        }
+        while (--i && r->text[i] == text[i]) {}
+        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) { return r; }
     }
     return NULL;
 }
@@ -1174,9 +1155,7 @@ static uint8_t estlsi_at_unmatched(const char *expect, const char *text,
     size_t i;
 
     for (i = 0; expect && expect[i]; i++) {
-        if (i == n || expect[i] != text[i]) {
-            return ESTLS_AT_URC;
-        }
+        if (i == n || expect[i] != text[i]) { return ESTLS_AT_URC; }
     }
     return ESTLS_AT_LINE;
 }
@@ -1189,9 +1168,7 @@ static const char *estlsi_at_terminator(const char *p, const char *end,
     unsigned quoted = 0;
 
     for (; p != end; p++) {
-        if (*p > ',' && *p != terminator) {
-            continue; /* digits, mostly */
-        }
+        if (*p > ',' && *p != terminator) { continue; /* digits, mostly */ }
         if (*p == '"') {
             quoted ^= 1;
         } else if (!quoted && *p == terminator) {
@@ -1218,9 +1195,7 @@ static void estlsi_at_header(estls_at *at, const estls_at_rule *r, int extent,
     const char *q = p;
     int bad = 0;
 
-    if (stop == end && extent != ESTLSI_AT_ALL) {
-        return;
-    }
+    if (stop == end && extent != ESTLSI_AT_ALL) { return; }
     ev->kind = ESTLS_AT_BAD;
     ev->tag = r->tag;
     ev->len = (size_t)(stop - ev->text) + (stop != end);
@@ -1230,13 +1205,9 @@ static void estlsi_at_header(estls_at *at, const estls_at_rule *r, int extent,
         bad = p == q;
     }
     q = estlsi_at_digits(p, stop, &ev->number);
-    if (bad || !q || ev->number > 0xffff) {
-        return;
-    }
+    if (bad || !q || ev->number > 0xffff) { return; }
     if (stop == end) {
-        if (q == stop) {
-            ev->kind = ESTLS_AT_AVAIL;
-        }
+        if (q == stop) { ev->kind = ESTLS_AT_AVAIL; }
     } else if (q == stop || *q == ',') {
         ev->kind = ESTLS_AT_PAYLOAD;
         at->left = (uint16_t)ev->number;
@@ -1258,18 +1229,12 @@ static void estlsi_at_judge(estls_at *at, int extent, estls_at_event *ev)
         body = body == end ? text : body;
     }
     r = estlsi_at_find(at->rules, body, (size_t)(end - body));
-    if (r && body != text && !(r->match & ESTLS_AT_ID)) {
-        r = NULL;
-    }
+    if (r && body != text && !(r->match & ESTLS_AT_ID)) { r = NULL; }
     if (r && r->kind == ESTLS_AT_PAYLOAD) {
         estlsi_at_header(at, r, extent, ev);
-        if (ev->kind) {
-            return;
-        }
+        if (ev->kind) { return; }
     }
-    if (extent == ESTLSI_AT_PART) {
-        return;
-    }
+    if (extent == ESTLSI_AT_PART) { return; }
     if (!r || extent == ESTLSI_AT_CUT) {
         ev->id = -1;
         ev->overlong = extent == ESTLSI_AT_CUT;
@@ -1300,9 +1265,7 @@ static void estlsi_at_keep(estls_at *at, const char *run, size_t n)
 {
     const size_t room = (size_t)(at->cap - at->len);
 
-    if (n > room) {
-        n = room;
-    }
+    if (n > room) { n = room; }
     memcpy(at->line + at->len, run, n);
     at->len = (uint16_t)(at->len + n);
 }
@@ -1318,9 +1281,7 @@ static const char *estlsi_at_text_end(const char *p, const char *end)
     for (; end - p >= 8; p += 8) {
         memcpy(&eight, p, 8);
         eight = (eight - 0x1414141414141414u) & ~eight & 0x8080808080808080u;
-        if (eight) {
-            return p + ((unsigned)__builtin_ctzll(eight) >> 3);
-        }
+        if (eight) { return p + ((unsigned)__builtin_ctzll(eight) >> 3); }
     }
 #endif
     while (p != end && (uint8_t)*p > 0x13) {
@@ -1341,9 +1302,7 @@ static const char *estlsi_at_run(estls_at *at, const char *p, const char *end,
     uint8_t skip;
 
     for (; next != end && (uint8_t)*next <= 0x13; next++) {
-        if (*next == '\n') {
-            extent = ESTLSI_AT_ALL;
-        }
+        if (*next == '\n') { extent = ESTLSI_AT_ALL; }
     }
     if (at->skip) {
         at->skip = (uint8_t)!extent;
@@ -1364,9 +1323,7 @@ static const char *estlsi_at_run(estls_at *at, const char *p, const char *end,
     estlsi_at_judge(at, extent, ev);
     if (ev->kind) {
         at->len = 0;
-        if (ev->kind == ESTLS_AT_PAYLOAD) {
-            return p + (ev->len - kept);
-        }
+        if (ev->kind == ESTLS_AT_PAYLOAD) { return p + (ev->len - kept); }
         at->skip = skip;
     } else if (!kept) {
         estlsi_at_keep(at, p, n);
@@ -1381,9 +1338,7 @@ static int estlsi_at_prompt(estls_at *at, const char *p, estls_at_event *ev)
         at->prompt = 0;
         return *p == ' ';
     }
-    if (*p != '>') {
-        return 0;
-    }
+    if (*p != '>') { return 0; }
     at->prompt = 2;
     ev->kind = ESTLS_AT_PROMPT;
     ev->text = p;
@@ -1408,9 +1363,7 @@ ESTLS_API size_t estls_at_feed(estls_at *at, const char *bytes, size_t n,
     ev->overlong = 0;
     ev->id = -1;
     ev->number = 0xffffffffu;
-    if (at->left && n) {
-        return estlsi_at_payload(at, bytes, n, ev);
-    }
+    if (at->left && n) { return estlsi_at_payload(at, bytes, n, ev); }
     while (p != end && !ev->kind) {
         if (!at->len && !at->skip && estlsi_at_blank(at, p, ev)) {
             p++;
@@ -1449,9 +1402,7 @@ ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
     unsigned quoted = 0;
     unsigned depth = 0;
 
-    if (!p) {
-        return 0;
-    }
+    if (!p) { return 0; }
     while (p != f->end && *p == ' ') {
         p++;
     }
@@ -1477,9 +1428,7 @@ ESTLS_API int estls_at_uint(const estls_span *field, uint32_t *out)
     const char *end = field->p + field->n;
     uint32_t v = 0;
 
-    if (estlsi_at_digits(field->p, end, &v) != end) {
-        return ESTLS_E_PROTO;
-    }
+    if (estlsi_at_digits(field->p, end, &v) != end) { return ESTLS_E_PROTO; }
     *out = v;
     return ESTLS_OK;
 }
@@ -1519,16 +1468,12 @@ ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out)
     uint32_t v = 0;
     unsigned nibble;
 
-    if (p == end || end - p > 8) {
-        return ESTLS_E_PROTO;
-    }
+    if (p == end || end - p > 8) { return ESTLS_E_PROTO; }
     for (; p != end; p++) {
         nibble = (uint8_t)*p - (unsigned)'0';
         if (nibble > 9) {
             nibble = ((uint8_t)*p | 0x20u) - 'a' + 10u;
-            if (nibble < 10 || nibble > 15) {
-                return ESTLS_E_PROTO;
-            }
+            if (nibble < 10 || nibble > 15) { return ESTLS_E_PROTO; }
         }
         v = v << 4 | nibble;
     }
@@ -1562,20 +1507,12 @@ ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap)
     size_t n = 0;
 
     for (p += quoted; p != end && !(quoted && *p == '"'); p++) {
-        if (quoted && *p == '\\' && p + 1 != end) {
-            p++;
-        }
-        if (n + 1 >= cap || (n + 1) >> 15) {
-            return ESTLS_E_SPACE;
-        }
+        if (quoted && *p == '\\' && p + 1 != end) { p++; }
+        if (n + 1 >= cap || (n + 1) >> 15) { return ESTLS_E_SPACE; }
         dst[n++] = *p;
     }
-    if (quoted && p + 1 != end) {
-        return ESTLS_E_PROTO;
-    }
-    if (n >= cap) {
-        return ESTLS_E_SPACE;
-    }
+    if (quoted && p + 1 != end) { return ESTLS_E_PROTO; }
+    if (n >= cap) { return ESTLS_E_SPACE; }
     dst[n] = 0;
     return (int)n;
 }
@@ -1627,9 +1564,7 @@ ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
         *--p = (char)('0' + v % 10);
         v /= 10;
     } while (v);
-    if (value < 0) {
-        *--p = '-';
-    }
+    if (value < 0) { *--p = '-'; }
     estls_at_add_text(c, NULL); /* an empty field, to be filled */
     estlsi_at_put_text(c, p, 0);
 }
@@ -1637,9 +1572,7 @@ ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
 ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value)
 {
     estlsi_at_put(c, c->fields++ ? ',' : '=');
-    if (!value) {
-        return;
-    }
+    if (!value) { return; }
     estlsi_at_put(c, '"');
     estlsi_at_put_text(c, value, 1);
     estlsi_at_put(c, '"');
@@ -1701,9 +1634,7 @@ static void estlsi_at_finish(estls_at_engine *e, int rc, uint8_t next)
     cmd->next = NULL;
     estlsi_at_enter(e, next);
     e->tries = 0;
-    if (cmd->done) {
-        cmd->done(cmd, rc);
-    }
+    if (cmd->done) { cmd->done(cmd, rc); }
 }
 
 ESTLS_API int estls_at_open(estls_at_engine *e, const estls_io *io,
@@ -1714,13 +1645,9 @@ ESTLS_API int estls_at_open(estls_at_engine *e, const estls_io *io,
     int rc;
 
     memset(e, 0, sizeof *e);
-    if (!io || !estlsi_core_io_ok(io) || !event) {
-        return ESTLS_E_ARG;
-    }
+    if (!io || !estlsi_core_io_ok(io) || !event) { return ESTLS_E_ARG; }
     rc = estls_at_init(&e->at, rules, line, cap);
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     e->io = io;
     e->event = event;
     e->user = user;
@@ -1733,14 +1660,9 @@ static int estlsi_at_cmd_ok(const estls_at_cmd *cmd)
 {
     size_t i;
 
-    if (!cmd->text || cmd->kind > ESTLS_AT_ESCAPE) {
-        return 0;
-    }
-    if (cmd->kind == ESTLS_AT_ESCAPE) {
-        return cmd->len == 3;
-    }
-    for (i = 0; i < cmd->len && (uint8_t)cmd->text[i] >= 0x20; i++) {
-    }
+    if (!cmd->text || cmd->kind > ESTLS_AT_ESCAPE) { return 0; }
+    if (cmd->kind == ESTLS_AT_ESCAPE) { return cmd->len == 3; }
+    for (i = 0; i < cmd->len && (uint8_t)cmd->text[i] >= 0x20; i++) {}
     return cmd->len > 2 && i == (size_t)cmd->len - 2 && cmd->text[i] == '\r' &&
            cmd->text[i + 1] == '\n';
 }
@@ -1749,16 +1671,10 @@ ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
 {
     estls_at_cmd **link = &e->head;
 
-    if (e->self != estlsi_core_mark(e)) {
-        return ESTLS_E_STATE;
-    }
-    if (!estlsi_at_cmd_ok(cmd)) {
-        return ESTLS_E_ARG;
-    }
+    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
+    if (!estlsi_at_cmd_ok(cmd)) { return ESTLS_E_ARG; }
     for (; *link; link = &(*link)->next) {
-        if (*link == cmd) {
-            return ESTLS_E_ARG;
-        }
+        if (*link == cmd) { return ESTLS_E_ARG; }
     }
     cmd->next = NULL;
     cmd->boot = e->boot;
@@ -1773,16 +1689,12 @@ ESTLS_API void estls_at_abort(estls_at_engine *e, estls_at_cmd *cmd)
     while (*link && *link != cmd) {
         link = &(*link)->next;
     }
-    if (!*link) {
-        return;
-    }
+    if (!*link) { return; }
     if (cmd == e->head && e->state != ESTLSI_AT_DESYNC &&
         e->state != ESTLSI_AT_PROBE && e->state != ESTLSI_AT_IDLE) {
         estlsi_at_enter(e, ESTLSI_AT_DESYNC);
     }
-    if (cmd == e->head) {
-        e->tries = 0;
-    }
+    if (cmd == e->head) { e->tries = 0; }
     *link = cmd->next;
     cmd->next = NULL;
 }
@@ -1800,9 +1712,7 @@ static void estlsi_at_reset(estls_at_engine *e)
 
 static void estlsi_at_busy(estls_at_engine *e)
 {
-    if (e->state != ESTLSI_AT_WAIT) {
-        return;
-    }
+    if (e->state != ESTLSI_AT_WAIT) { return; }
     if (e->tries == ESTLSI_AT_BUSY_TRIES) {
         estlsi_at_finish(e, ESTLS_E_MODEM, ESTLSI_AT_DESYNC);
         return;
@@ -1821,9 +1731,7 @@ static void estlsi_at_final(estls_at_engine *e, const estls_at_event *ev)
     if (e->state != ESTLSI_AT_WAIT && e->state != ESTLSI_AT_RAW) {
         return; /* late, of a command that was given up */
     }
-    if (e->head->kind == ESTLS_AT_ESCAPE) {
-        return;
-    }
+    if (e->head->kind == ESTLS_AT_ESCAPE) { return; }
     if (ev->kind == ESTLS_AT_ERROR) {
         e->code = ev->number;
         estlsi_at_finish(e, ESTLS_E_MODEM, ESTLSI_AT_IDLE);
@@ -1873,13 +1781,9 @@ static int estlsi_at_pump(estls_at_engine *e)
 
     while (!e->at.left) {
         if (e->rx_pos == e->rx_len) {
-            if (reads++ == ESTLSI_AT_READS) {
-                return ESTLS_OK;
-            }
+            if (reads++ == ESTLSI_AT_READS) { return ESTLS_OK; }
             n = e->io->read(e->io->user, e->rx, sizeof e->rx);
-            if (n <= 0) {
-                return n < 0 ? ESTLS_E_IO : ESTLS_OK;
-            }
+            if (n <= 0) { return n < 0 ? ESTLS_E_IO : ESTLS_OK; }
             e->rx_pos = 0;
             e->rx_len = (uint8_t)n;
         }
@@ -1898,16 +1802,12 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     uint32_t now;
     int n;
 
-    if (e->self != estlsi_core_mark(e)) {
-        return ESTLS_E_STATE;
-    }
+    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
     now = estlsi_core_tick(e->io);
     ready = (size_t)(e->rx_len - e->rx_pos);
     cap = cap < e->at.left ? cap : e->at.left;
     cap = cap < 0x7fff ? cap : 0x7fff;
-    if (cap == 0) {
-        return 0;
-    }
+    if (cap == 0) { return 0; }
     if (ready) {
         n = (int)(cap < ready ? cap : ready);
         memcpy(dst, e->rx + e->rx_pos, (size_t)n);
@@ -1940,9 +1840,7 @@ static int estlsi_at_send(estls_at_engine *e)
     if (e->off < len) {
         n = e->io->write(e->io->user, text + e->off, len - e->off);
     }
-    if (n < 0) {
-        return ESTLS_E_IO;
-    }
+    if (n < 0) { return ESTLS_E_IO; }
     e->off = (uint16_t)(e->off + n);
     if (e->off == len && !probe) {
         estlsi_at_enter(e, ESTLSI_AT_WAIT);
@@ -2005,9 +1903,7 @@ static void estlsi_at_start(estls_at_engine *e)
  * reader may be busy for as long as an elliptic curve takes. */
 static void estlsi_at_turn(estls_at_engine *e)
 {
-    if (e->at.left || !(e->head || e->state == ESTLSI_AT_PROBE)) {
-        return;
-    }
+    if (e->at.left || !(e->head || e->state == ESTLSI_AT_PROBE)) { return; }
     if (e->state == ESTLSI_AT_IDLE || e->state == ESTLSI_AT_DESYNC) {
         estlsi_at_start(e);
     } else if (estlsi_core_past(estlsi_core_tick(e->io), e->t0,
@@ -2020,9 +1916,7 @@ ESTLS_API int estls_at_step(estls_at_engine *e)
 {
     int rc;
 
-    if (e->self != estlsi_core_mark(e)) {
-        return ESTLS_E_STATE;
-    }
+    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
     rc = estlsi_at_pump(e);
     if (!rc) {
         estlsi_at_turn(e);
@@ -2030,12 +1924,8 @@ ESTLS_API int estls_at_step(estls_at_engine *e)
             rc = estlsi_at_send(e);
         }
     }
-    if (!rc) {
-        return e->head != NULL; /* BUSY */
-    }
-    if (e->state == ESTLSI_AT_SEND) {
-        estlsi_at_finish(e, rc, ESTLSI_AT_IDLE);
-    }
+    if (!rc) { return e->head != NULL; /* BUSY */ }
+    if (e->state == ESTLSI_AT_SEND) { estlsi_at_finish(e, rc, ESTLSI_AT_IDLE); }
     return rc;
 }
 
@@ -2114,9 +2004,7 @@ static uint32_t estlsi_at_cclk(const char *text, size_t len)
     t = estlsi_at_seconds(2000u + estlsi_at_two(text), estlsi_at_two(text + 3),
                           estlsi_at_two(text + 6), text + 9);
     zone = estlsi_at_two(text + 18);
-    if (t == 0 || zone > 96) {
-        return 0;
-    }
+    if (t == 0 || zone > 96) { return 0; }
     return text[17] == '+' ? t - zone * 900 : t + zone * 900;
 }
 
@@ -2172,18 +2060,14 @@ static void estlsi_link_end(estls_link *l, int rc)
 
 static void estlsi_link_fail(estls_link *l, int rc)
 {
-    if (!l->err) {
-        l->err = (int8_t)rc;
-    }
+    if (!l->err) { l->err = (int8_t)rc; }
     estlsi_link_end(l, rc);
 }
 
 /* The port that a line speaks of; null: one that cannot be. */
 static estlsi_port *estlsi_link_port(estls_link *l, int8_t id)
 {
-    if (id < 0 && !l->d->mux) {
-        id = 0;
-    }
+    if (id < 0 && !l->d->mux) { id = 0; }
     return id < 0 || id >= ESTLS_LINKS ? NULL : &l->port[id];
 }
 
@@ -2230,14 +2114,10 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
     case ESTLS_AT_PAYLOAD: estlsi_link_payload(l, ev); break;
     case ESTLS_AT_AVAIL:
         port = estlsi_link_port(l, ev->id);
-        if (port) {
-            port->flags |= ESTLSI_LINK_MORE;
-        }
+        if (port) { port->flags |= ESTLSI_LINK_MORE; }
         break;
     case ESTLS_AT_RESET:
-        if (l->op != ESTLSI_LINK_SETUP) {
-            estlsi_link_fail(l, ESTLS_E_MODEM);
-        }
+        if (l->op != ESTLSI_LINK_SETUP) { estlsi_link_fail(l, ESTLS_E_MODEM); }
         break;
     case ESTLS_AT_BAD: estlsi_link_fail(l, ESTLS_E_PROTO); break;
     default: break;
@@ -2262,9 +2142,7 @@ static int estlsi_link_submit(estls_link *l, estls_at_builder *c,
 {
     const int n = kind == ESTLS_AT_ESCAPE ? 3 : estls_at_end(c);
 
-    if (n < 0) {
-        return n;
-    }
+    if (n < 0) { return n; }
     l->cmd.text = kind == ESTLS_AT_ESCAPE ? "+++" : c->text;
     l->cmd.len = (uint16_t)n;
     l->cmd.kind = kind;
@@ -2274,9 +2152,7 @@ static int estlsi_link_submit(estls_link *l, estls_at_builder *c,
 
 static void estlsi_link_add_port(estls_link *l, estls_at_builder *c)
 {
-    if (l->d->mux) {
-        estls_at_add_int(c, l->port_op);
-    }
+    if (l->d->mux) { estls_at_add_int(c, l->port_op); }
 }
 
 enum { /* steps of the setup */
@@ -2299,9 +2175,7 @@ static int estlsi_link_setup(estls_link *l, estls_at_builder *c)
         "+CIPMUX", "+CIPDINFO", "+CIPRECVMODE", "+CIPRECVTYPE"};
     const estls_desc *d = l->d;
 
-    if (l->step >= ESTLSI_SETUP_STEPS) {
-        return 0;
-    }
+    if (l->step >= ESTLSI_SETUP_STEPS) { return 0; }
     estlsi_link_begin(l, c, verbs[l->step]);
     if (l->step == ESTLSI_SETUP_CLOSE_ALL ||
         (l->step == ESTLSI_SETUP_RECVTYPE && d->mux)) {
@@ -2375,9 +2249,7 @@ static void estlsi_link_next(estls_link *l)
         return;
     }
     rc = estlsi_link_submit(l, &c, timeout, ESTLS_AT_PLAIN);
-    if (rc) {
-        estlsi_link_end(l, rc);
-    }
+    if (rc) { estlsi_link_end(l, rc); }
 }
 
 /* The modem does not answer: it may boot, or be in transparent mode. */
@@ -2397,9 +2269,7 @@ static void estlsi_link_wake(estls_link *l, int rc)
  * need not be closed; pushing is what it does by itself. */
 static int estlsi_link_optional(const estls_link *l)
 {
-    if (l->step == ESTLSI_SETUP_RECVTYPE) {
-        return l->d->push;
-    }
+    if (l->step == ESTLSI_SETUP_RECVTYPE) { return l->d->push; }
     return l->step != ESTLSI_SETUP_ECHO && l->step != ESTLSI_SETUP_MUX;
 }
 
@@ -2530,9 +2400,7 @@ static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
     estls_span field;
     char name[33]; /* IEEE 802.11: an SSID has 32 bytes at most */
 
-    if (ev->kind != ESTLS_AT_LINE || ev->overlong) {
-        return;
-    }
+    if (ev->kind != ESTLS_AT_LINE || ev->overlong) { return; }
     estls_at_fields_of(&fields, ev->text, ev->len);
     if (l->op == ESTLSI_LINK_JOIN && l->step == 2) {
         (void)(estls_at_field(&fields, &field) &&
@@ -2550,12 +2418,8 @@ static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
 
 static int estlsi_link_usable(const estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l)) {
-        return ESTLS_E_STATE;
-    }
-    if (l->err) {
-        return l->err;
-    }
+    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
+    if (l->err) { return l->err; }
     return l->op || l->at.head ? ESTLS_BUSY : ESTLS_OK;
 }
 
@@ -2563,9 +2427,7 @@ static int estlsi_link_start(estls_link *l, uint8_t op)
 {
     const int rc = estlsi_link_usable(l);
 
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     l->op = op;
     l->step = 0;
     l->tries = 0;
@@ -2579,9 +2441,7 @@ static int estlsi_link_run(estls_link *l, uint8_t op)
 {
     const int rc = estlsi_link_start(l, op);
 
-    if (!rc) {
-        estlsi_link_next(l);
-    }
+    if (!rc) { estlsi_link_next(l); }
     return rc;
 }
 
@@ -2591,18 +2451,12 @@ ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
     int rc;
 
     memset(l, 0, sizeof *l);
-    if (!estlsi_core_io_ok(&d->uart) || !d->line) {
-        return ESTLS_E_ARG;
-    }
-    if (d->line_cap < ESTLS_LINE_MIN) {
-        return ESTLS_E_SPACE;
-    }
+    if (!estlsi_core_io_ok(&d->uart) || !d->line) { return ESTLS_E_ARG; }
+    if (d->line_cap < ESTLS_LINE_MIN) { return ESTLS_E_SPACE; }
     l->d = d;
     rc = estls_at_open(&l->at, &d->uart, estls_at_esp(), d->line,
                        ESTLSI_LINK_LINE, estlsi_link_event, l);
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     for (i = 0; i < ESTLS_LINKS; i++) {
         l->port[i].id = i;
     }
@@ -2618,9 +2472,7 @@ ESTLS_API int estls_link_join(estls_link *l)
 {
     const char *password;
 
-    if (l->self != estlsi_core_mark(l)) {
-        return ESTLS_E_STATE;
-    }
+    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
     password = l->d->password;
     if (!l->d->ssid || !estlsi_core_text_ok(l->d->ssid, 32) ||
         (password && *password && !estlsi_core_text_ok(password, 64))) {
@@ -2631,9 +2483,7 @@ ESTLS_API int estls_link_join(estls_link *l)
 
 ESTLS_API int estls_link_clock(estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l)) {
-        return ESTLS_E_STATE;
-    }
+    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
     if (!l->d->sntp || !estlsi_core_text_ok(l->d->sntp, 255)) {
         return ESTLS_E_ARG;
     }
@@ -2642,9 +2492,7 @@ ESTLS_API int estls_link_clock(estls_link *l)
 
 ESTLS_API uint32_t estls_link_time(const estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l) || !l->clock) {
-        return 0;
-    }
+    if (l->self != estlsi_core_mark(l) || !l->clock) { return 0; }
     return l->clock + (uint32_t)(estlsi_link_now(l) - l->clock_t0) / 1000;
 }
 
@@ -2654,17 +2502,13 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
     estls_at_builder c;
     int rc;
 
-    if (l->self != estlsi_core_mark(l)) {
-        return ESTLS_E_STATE;
-    }
+    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
     if (!host || !estlsi_core_text_ok(host, 255) || !port ||
         id >= ESTLS_LINKS || (id && !l->d->mux)) {
         return ESTLS_E_ARG;
     }
     rc = estlsi_link_start(l, ESTLSI_LINK_DIAL);
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     l->port_op = (int8_t)id;
     l->port[id].flags = 0;
     estlsi_link_begin(l, &c, "+CIPSTART");
@@ -2673,9 +2517,7 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
     estls_at_add_text(&c, host);
     estls_at_add_int(&c, port);
     rc = estlsi_link_submit(l, &c, estlsi_core_timeout(l->d), ESTLS_AT_PLAIN);
-    if (rc) {
-        estlsi_link_end(l, rc);
-    }
+    if (rc) { estlsi_link_end(l, rc); }
     return rc;
 }
 
@@ -2684,14 +2526,10 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
     estls_at_builder c;
     int rc;
 
-    if (id >= ESTLS_LINKS) {
-        return ESTLS_E_ARG;
-    }
+    if (id >= ESTLS_LINKS) { return ESTLS_E_ARG; }
     rc = estlsi_link_usable(l);
     if (rc) {
-        if (rc == ESTLS_BUSY) {
-            l->port[id].flags |= ESTLSI_LINK_DROPPED;
-        }
+        if (rc == ESTLS_BUSY) { l->port[id].flags |= ESTLSI_LINK_DROPPED; }
         return rc;
     }
     if (!(l->port[id].flags & ESTLSI_LINK_OPEN) ||
@@ -2705,9 +2543,7 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
     estlsi_link_begin(l, &c, "+CIPCLOSE");
     estlsi_link_add_port(l, &c);
     rc = estlsi_link_submit(l, &c, ESTLSI_LINK_ANSWER_MS, ESTLS_AT_PLAIN);
-    if (rc) {
-        estlsi_link_end(l, rc);
-    }
+    if (rc) { estlsi_link_end(l, rc); }
     return rc;
 }
 
@@ -2717,9 +2553,7 @@ static int estlsi_link_drain(estls_link *l)
 {
     char waste[16];
 
-    if (!l->at.at.left) {
-        return 0;
-    }
+    if (!l->at.at.left) { return 0; }
     if (l->port_rx >= 0 &&
         (l->port[l->port_rx].flags &
          (ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED)) == ESTLSI_LINK_OPEN) {
@@ -2745,9 +2579,7 @@ static int estlsi_link_fill(estls_link *l)
     }
     n = l->d->uart.write(l->d->uart.user, nothing,
                          l->owed < sizeof nothing ? l->owed : sizeof nothing);
-    if (n > 0) {
-        l->owed = (uint16_t)(l->owed - n);
-    }
+    if (n > 0) { l->owed = (uint16_t)(l->owed - n); }
     return n;
 }
 
@@ -2755,26 +2587,16 @@ ESTLS_API int estls_link_step(estls_link *l)
 {
     int rc;
 
-    if (l->self != estlsi_core_mark(l)) {
-        return ESTLS_E_STATE;
-    }
-    if (l->err) {
-        return l->err;
-    }
+    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
+    if (l->err) { return l->err; }
     rc = estls_at_step(&l->at);
-    if (rc >= 0) {
-        rc = estlsi_link_drain(l);
-    }
-    if (rc >= 0) {
-        rc = estlsi_link_fill(l);
-    }
+    if (rc >= 0) { rc = estlsi_link_drain(l); }
+    if (rc >= 0) { rc = estlsi_link_fill(l); }
     if (rc < 0) {
         estlsi_link_fail(l, rc == ESTLS_E_TIMEOUT ? rc : ESTLS_E_IO);
     }
     estlsi_link_pause(l);
-    if (l->err) {
-        return l->err;
-    }
+    if (l->err) { return l->err; }
     return l->op ? (int)ESTLS_BUSY : l->rc;
 }
 
@@ -2791,12 +2613,8 @@ static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
 {
     const int rc = estls_link_step(l);
 
-    if (rc < 0 && l->err) {
-        return rc;
-    }
-    if (port->flags & ESTLSI_LINK_FAILED) {
-        return ESTLS_E_NETWORK;
-    }
+    if (rc < 0 && l->err) { return rc; }
+    if (port->flags & ESTLSI_LINK_FAILED) { return ESTLS_E_NETWORK; }
     return port->flags & ESTLSI_LINK_OPEN ? (int)ESTLS_OK : ESTLS_E_STATE;
 }
 
@@ -2830,17 +2648,11 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
     estls_link *l = estlsi_link_of(port);
     int rc = estlsi_link_serve(l, port);
 
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     if (l->at.at.left) {
-        if (l->port_rx != port->id) {
-            return 0;
-        }
+        if (l->port_rx != port->id) { return 0; }
         rc = estls_at_read(&l->at, dst, cap);
-        if (rc < 0) {
-            estlsi_link_fail(l, rc);
-        }
+        if (rc < 0) { estlsi_link_fail(l, rc); }
         return rc;
     }
     if ((port->flags & ESTLSI_LINK_EOF) && !(port->flags & ESTLSI_LINK_MORE)) {
@@ -2859,14 +2671,10 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
     if (l->gate_ms && !estlsi_core_past(now, l->gate_t0, l->gate_ms)) {
         return ESTLS_OK;
     }
-    if (len > ESTLSI_LINK_SEND_MAX) {
-        len = ESTLSI_LINK_SEND_MAX;
-    }
+    if (len > ESTLSI_LINK_SEND_MAX) { len = ESTLSI_LINK_SEND_MAX; }
     l->gate_t0 = now;
     l->gate_ms = l->d->gate ? l->d->gate(l->d->user, &len) : 0;
-    if (l->gate_ms || !len) {
-        return ESTLS_OK;
-    }
+    if (l->gate_ms || !len) { return ESTLS_OK; }
     (void)estlsi_link_start(l, ESTLSI_LINK_SEND);
     l->port_op = (int8_t)port->id;
     l->owed = (uint16_t)len;
@@ -2885,12 +2693,8 @@ static int estlsi_link_write(void *user, const void *src, size_t len)
     int rc = estlsi_link_serve(l, port);
     int n;
 
-    if (rc || !len) {
-        return rc;
-    }
-    if (port->flags & ESTLSI_LINK_EOF) {
-        return ESTLS_E_CLOSED;
-    }
+    if (rc || !len) { return rc; }
+    if (port->flags & ESTLSI_LINK_EOF) { return ESTLS_E_CLOSED; }
     if (l->op == ESTLSI_LINK_NONE && !l->at.head) {
         return estlsi_link_announce(l, port, len);
     }
@@ -2904,9 +2708,7 @@ static int estlsi_link_write(void *user, const void *src, size_t len)
         return ESTLS_E_IO;
     }
     l->owed = (uint16_t)(l->owed - n);
-    if (n) {
-        l->at.t0 = estlsi_link_now(l);
-    }
+    if (n) { l->at.t0 = estlsi_link_now(l); }
     return n;
 }
 
@@ -3040,9 +2842,7 @@ static void estlsi_x509_body(estls_x509 *x, uint32_t length)
         return;
     }
     x->skip = length;
-    if (x->tag == 0x04) {
-        x->state = ESTLSI_X509_EXTENSION;
-    }
+    if (x->tag == 0x04) { x->state = ESTLSI_X509_EXTENSION; }
 }
 
 /* An element's header is complete: enter it, or pass over it. */
@@ -3113,18 +2913,14 @@ static void estlsi_x509_byte(estls_x509 *x, uint8_t byte)
         break;
     case ESTLSI_X509_LONG:
         x->value = x->value << 8 | byte;
-        if (--x->count == 0) {
-            estlsi_x509_element(x);
-        }
+        if (--x->count == 0) { estlsi_x509_element(x); }
         break;
     default:
         x->value = x->value << 8 | byte;
         if (--x->count == 4 && x->value == 0x2B060105) {
             x->seen |= ESTLSI_X509_KP;
         }
-        if (x->count == 0) {
-            estlsi_x509_oid(x);
-        }
+        if (x->count == 0) { estlsi_x509_oid(x); }
         break;
     }
 }
@@ -3170,9 +2966,7 @@ static void estlsi_x509_walk(estls_x509 *x, const uint8_t *p, size_t n)
 
 static void estlsi_x509_refuse(estls_x509 *x, uint8_t reason)
 {
-    if (!x->refused) {
-        x->refused = reason;
-    }
+    if (!x->refused) { x->refused = reason; }
 }
 
 /* BearSSL calls these with the address of vtable, the first member. */
@@ -3277,12 +3071,8 @@ ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
     size_t i;
     int id;
 
-    if (!d->anchors || !d->anchor_count) {
-        return ESTLS_E_TRUST;
-    }
-    if (!x) {
-        return ESTLS_E_SPACE;
-    }
+    if (!d->anchors || !d->anchor_count) { return ESTLS_E_TRUST; }
+    if (!x) { return ESTLS_E_SPACE; }
     memset(x, 0, sizeof *x);
     x->vtable = &estlsi_x509_class;
     br_x509_minimal_init(&x->minimal, &br_sha256_vtable, d->anchors,
@@ -3301,9 +3091,7 @@ ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
     for (i = 0; i < d->anchor_count; i++) {
         const br_x509_trust_anchor *a = &d->anchors[i];
         const br_x509_pkey *key = (const br_x509_pkey *)(const void *)&a->pkey;
-        if (estlsi_tls_weak(key)) {
-            return ESTLS_E_TRUST;
-        }
+        if (estlsi_tls_weak(key)) { return ESTLS_E_TRUST; }
         br_sha256_update((br_sha256_context *)binding, a->dn.data, a->dn.len);
         estlsi_tls_bind_key((br_sha256_context *)binding, key);
     }
@@ -3346,9 +3134,7 @@ static unsigned estlsi_pin_end_chain(const br_x509_class **context)
 static const br_x509_pkey *estlsi_pin_get_pkey(
     const br_x509_class *const *context, unsigned *usages)
 {
-    if (usages) {
-        *usages = BR_KEYTYPE_SIGN;
-    }
+    if (usages) { *usages = BR_KEYTYPE_SIGN; }
     return ((const estlsi_pin *)(const void *)context)->key;
 }
 
@@ -3361,9 +3147,7 @@ ESTLS_API int estls_pin(estls_tls *tls, void *binding)
 {
     const br_x509_pkey *key = tls->d->pin;
 
-    if (!key || estlsi_tls_weak(key)) {
-        return ESTLS_E_TRUST;
-    }
+    if (!key || estlsi_tls_weak(key)) { return ESTLS_E_TRUST; }
     tls->pin.vtable = &estlsi_pin_class;
     tls->pin.key = key;
     br_ssl_engine_set_x509(&tls->client.eng, &tls->pin.vtable);
@@ -3518,9 +3302,7 @@ static int estlsi_tls_watch(estls_tls *t, const uint8_t *p, size_t n,
         k = 1;
         if (w->record_have || !w->record_left) {
             rc = estlsi_tls_watch_header(w, *p);
-            if (rc) {
-                return rc;
-            }
+            if (rc) { return rc; }
             continue;
         }
         k = n < w->record_left ? n : w->record_left;
@@ -3560,9 +3342,7 @@ static void estlsi_tls_save(const estls_tls *t)
     br_ssl_session_parameters pp;
     estls_saved *saved = t->d->saved;
 
-    if (!saved) {
-        return;
-    }
+    if (!saved) { return; }
     br_ssl_engine_get_session_parameters(&t->client.eng, &pp);
     memset(saved, 0, sizeof *saved);
     if (pp.session_id_len) {
@@ -3584,13 +3364,9 @@ static int estlsi_tls_restore(estls_tls *t)
     br_ssl_session_parameters pp;
     uint8_t tag[16];
 
-    if (!saved || saved->state[0] == 0 || saved->state[0] > 32) {
-        return 0;
-    }
+    if (!saved || saved->state[0] == 0 || saved->state[0] > 32) { return 0; }
     estlsi_tls_tag(t, saved, tag);
-    if (memcmp(tag, saved->tag, sizeof tag) != 0) {
-        return 0;
-    }
+    if (memcmp(tag, saved->tag, sizeof tag) != 0) { return 0; }
     memset(&pp, 0, sizeof pp);
     pp.session_id_len = saved->state[ESTLSI_SAVED_ID];
     memcpy(pp.session_id, saved->state + 1, pp.session_id_len);
@@ -3619,9 +3395,7 @@ static int estlsi_tls_end(estls_tls *t, int rc)
 {
     const estls_desc *d = t->d;
 
-    if (t->state == ESTLSI_TLS_DONE) {
-        return t->err;
-    }
+    if (t->state == ESTLSI_TLS_DONE) { return t->err; }
     if (d->saved && (t->offered || t->version) && rc < 0 &&
         !estlsi_tls_of_path(rc)) {
         estlsi_tls_wipe(d->saved, sizeof *d->saved);
@@ -3632,9 +3406,7 @@ static int estlsi_tls_end(estls_tls *t, int rc)
     t->pending = 0;
     estlsi_tls_wipe(&t->client, sizeof t->client);
     estlsi_tls_wipe(d->iobuf, d->iobuf_cap);
-    if (d->obuf) {
-        estlsi_tls_wipe(d->obuf, d->obuf_cap);
-    }
+    if (d->obuf) { estlsi_tls_wipe(d->obuf, d->obuf_cap); }
     return rc;
 }
 
@@ -3664,12 +3436,8 @@ static int estlsi_tls_closed(estls_tls *t)
     const int e = br_ssl_engine_last_error(&t->client.eng);
 
     t->detail = (int16_t)e;
-    if (e) {
-        return estlsi_tls_end(t, estlsi_tls_error(e));
-    }
-    if (t->state == ESTLSI_TLS_CLOSING) {
-        return estlsi_tls_end(t, ESTLS_OK);
-    }
+    if (e) { return estlsi_tls_end(t, estlsi_tls_error(e)); }
+    if (t->state == ESTLSI_TLS_CLOSING) { return estlsi_tls_end(t, ESTLS_OK); }
     return estlsi_tls_end(t, t->state == ESTLSI_TLS_OPEN ? ESTLS_E_CLOSED
                                                          : ESTLS_E_TLS);
 }
@@ -3718,9 +3486,7 @@ static int estlsi_tls_is_address(const char *host)
     int letters = 0;
 
     for (; *host; host++) {
-        if (*host == ':') {
-            return 1;
-        }
+        if (*host == ':') { return 1; }
         letters |= estlsi_tls_lower(*host) >= 'a';
     }
     return !letters;
@@ -3728,9 +3494,7 @@ static int estlsi_tls_is_address(const char *host)
 
 static int estlsi_tls_check(const estls_desc *d)
 {
-    if (!d->host || !d->host[0]) {
-        return ESTLS_E_NAME;
-    }
+    if (!d->host || !d->host[0]) { return ESTLS_E_NAME; }
     if (!estlsi_tls_host_ok(d->host) || !d->iobuf || !d->proto) {
         return ESTLS_E_ARG;
     }
@@ -3738,9 +3502,7 @@ static int estlsi_tls_check(const estls_desc *d)
         (d->obuf && (d->obuf_cap < ESTLS_OBUF_MIN || d->obuf_cap > 0x7fff))) {
         return ESTLS_E_SPACE;
     }
-    if (!d->trust) {
-        return ESTLS_E_TRUST;
-    }
+    if (!d->trust) { return ESTLS_E_TRUST; }
     return d->entropy ? ESTLS_OK : ESTLS_E_ENTROPY;
 }
 
@@ -3777,14 +3539,10 @@ static void estlsi_tls_buffers(estls_tls *t)
            d->iobuf_cap >= 2u * fragment + 325) {
         fragment *= 2;
     }
-    if (fragment == 8192) {
-        fragment = 4096;
-    }
+    if (fragment == 8192) { fragment = 4096; }
     reach = fragment + 85;
     room = out_cap - reach;
-    if (room > ESTLSI_TLS_STAGE_MAX) {
-        room = ESTLSI_TLS_STAGE_MAX;
-    }
+    if (room > ESTLSI_TLS_STAGE_MAX) { room = ESTLSI_TLS_STAGE_MAX; }
     t->stage = out + reach;
     t->stage_cap = (uint16_t)room;
     br_ssl_engine_set_buffers_bidi(&t->client.eng, d->iobuf, d->iobuf_cap,
@@ -3812,9 +3570,7 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
     int rc = estlsi_tls_check(d);
 
     memset(t, 0, sizeof *t);
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     t->d = d;
     if (d->profile) {
         d->profile(&t->client);
@@ -3825,15 +3581,9 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
     br_ssl_engine_set_all_flags(eng, BR_OPT_NO_RENEGOTIATION);
     br_sha256_init(&id);
     rc = d->trust(t, &id);
-    if (rc) {
-        return rc;
-    }
-    if (t->x509 && estlsi_tls_is_address(d->host)) {
-        return ESTLS_E_NAME;
-    }
-    if (t->x509 && !d->unix_time) {
-        return ESTLS_E_CLOCK;
-    }
+    if (rc) { return rc; }
+    if (t->x509 && estlsi_tls_is_address(d->host)) { return ESTLS_E_NAME; }
+    if (t->x509 && !d->unix_time) { return ESTLS_E_CLOCK; }
     estlsi_tls_bind(t, &id);
     estlsi_tls_buffers(t);
     rc = estlsi_tls_seed(t);
@@ -3844,9 +3594,7 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
 /* A clock before this library's own release is not set. */
 static int estlsi_tls_clock(const estls_tls *t, uint32_t *now)
 {
-    if (!t->x509) {
-        return ESTLS_OK;
-    }
+    if (!t->x509) { return ESTLS_OK; }
     *now = t->d->unix_time(t->d->user);
     return *now < ESTLS_NOT_BEFORE ? ESTLS_E_CLOCK : ESTLS_OK;
 }
@@ -3857,9 +3605,7 @@ static int estlsi_tls_begin(estls_tls *t, const estls_io *io)
     uint32_t now = 0;
     const int rc = estlsi_tls_clock(t, &now);
 
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     if (t->x509) {
         /* BearSSL counts days from 0000-01-01; 1970-01-01 is day 719528 */
         br_x509_minimal_set_time(&t->x509->minimal, now / 86400 + 719528u,
@@ -3883,15 +3629,9 @@ ESTLS_API int estls_tls_open(estls_tls *t, const estls_desc *d,
 {
     int rc = estlsi_tls_prepare(t, d);
 
-    if (!rc && !(io && estlsi_core_io_ok(io))) {
-        rc = ESTLS_E_ARG;
-    }
-    if (!rc) {
-        rc = estlsi_tls_begin(t, io);
-    }
-    if (rc) {
-        estlsi_tls_wipe(t, sizeof *t);
-    }
+    if (!rc && !(io && estlsi_core_io_ok(io))) { rc = ESTLS_E_ARG; }
+    if (!rc) { rc = estlsi_tls_begin(t, io); }
+    if (rc) { estlsi_tls_wipe(t, sizeof *t); }
     return rc;
 }
 
@@ -3932,13 +3672,9 @@ static int estlsi_tls_out(estls_tls *t)
         }
         return estlsi_tls_io(t, k);
     }
-    if (!record) {
-        return 0;
-    }
+    if (!record) { return 0; }
     k = t->io.write(t->io.user, record, n);
-    if (k > 0) {
-        br_ssl_engine_sendrec_ack(eng, (size_t)k);
-    }
+    if (k > 0) { br_ssl_engine_sendrec_ack(eng, (size_t)k); }
     return estlsi_tls_io(t, k);
 }
 
@@ -3960,13 +3696,9 @@ static int estlsi_tls_peek(estls_tls *t)
     const size_t room = sizeof t->head - t->head_len;
     int k;
 
-    if (!room) {
-        return 0;
-    }
+    if (!room) { return 0; }
     k = t->io.read(t->io.user, t->head + t->head_len, room);
-    if (k > 0) {
-        t->head_len = (uint8_t)(t->head_len + k);
-    }
+    if (k > 0) { t->head_len = (uint8_t)(t->head_len + k); }
     return estlsi_tls_io(t, k);
 }
 
@@ -3993,27 +3725,17 @@ static int estlsi_tls_in(estls_tls *t)
     int heavy = 0;
     int k, rc;
 
-    if (t->pending) {
-        return estlsi_tls_ack(t);
-    }
-    if (!place) {
-        return t->d->obuf ? 0 : estlsi_tls_peek(t);
-    }
+    if (t->pending) { return estlsi_tls_ack(t); }
+    if (!place) { return t->d->obuf ? 0 : estlsi_tls_peek(t); }
     if (t->stage_len && place < t->stage && place + n > t->stage) {
         return 0; /* the record would run into the stage */
     }
     k = estlsi_tls_fill(t, place, n);
-    if (k <= 0) {
-        return estlsi_tls_io(t, k);
-    }
-    if ((uint32_t)k > t->budget) {
-        return estlsi_tls_end(t, ESTLS_E_PROTO);
-    }
+    if (k <= 0) { return estlsi_tls_io(t, k); }
+    if ((uint32_t)k > t->budget) { return estlsi_tls_end(t, ESTLS_E_PROTO); }
     t->budget -= (uint32_t)k;
     rc = estlsi_tls_watch(t, place, (size_t)k, &heavy);
-    if (rc) {
-        return estlsi_tls_end(t, rc);
-    }
+    if (rc) { return estlsi_tls_end(t, rc); }
     t->pending = (uint16_t)k;
     (void)estlsi_tls_io(t, k);
     return heavy ? 1 : estlsi_tls_ack(t);
@@ -4031,9 +3753,7 @@ static int estlsi_tls_advance(estls_tls *t)
 {
     int n = estlsi_tls_sending(t) ? estlsi_tls_out(t) : 0;
 
-    if (n == 0) {
-        n = estlsi_tls_in(t);
-    }
+    if (n == 0) { n = estlsi_tls_in(t); }
     if (n >= 0 && t->state != ESTLSI_TLS_DONE && !t->stage_len &&
         br_ssl_engine_current_state(&t->client.eng) == BR_SSL_CLOSED) {
         n = estlsi_tls_closed(t);
@@ -4047,18 +3767,14 @@ static int estlsi_tls_hello(estls_tls *t)
     uint8_t byte;
     int n = t->io.read(t->io.user, &byte, 1);
 
-    if (n < 0) {
-        return estlsi_tls_lost(t, n);
-    }
+    if (n < 0) { return estlsi_tls_lost(t, n); }
     if (n) { /* implicit TLS: just another protocol */
         return estlsi_tls_end(t, t->d->proto()->dialogue->name
                                      ? ESTLS_E_INJECTED
                                      : ESTLS_E_PROTO);
     }
     n = estlsi_tls_out(t);
-    if (n < 0) {
-        return n;
-    }
+    if (n < 0) { return n; }
     if (!estlsi_tls_sending(t) || t->stage_off) {
         t->state = ESTLSI_TLS_HANDSHAKE;
     }
@@ -4069,9 +3785,7 @@ static int estlsi_tls_handshake(estls_tls *t)
 {
     const int n = estlsi_tls_advance(t);
 
-    if (n < 0) {
-        return n;
-    }
+    if (n < 0) { return n; }
     if (!estlsi_tls_sending(t) &&
         (br_ssl_engine_current_state(&t->client.eng) & BR_SSL_SENDAPP)) {
         t->state = ESTLSI_TLS_OPEN;
@@ -4091,9 +3805,7 @@ static int estlsi_tls_waits(const estls_tls *t)
     const uint8_t *place;
     size_t n = 0;
 
-    if (t->state < ESTLSI_TLS_OPEN || estlsi_tls_sending(t)) {
-        return 1;
-    }
+    if (t->state < ESTLSI_TLS_OPEN || estlsi_tls_sending(t)) { return 1; }
     /* in the middle of a record: only its first byte goes to the beginning */
     place = br_ssl_engine_recvrec_buf(&t->client.eng, &n);
     return place && place != t->d->iobuf;
@@ -4101,9 +3813,7 @@ static int estlsi_tls_waits(const estls_tls *t)
 
 static int estlsi_tls_usable(estls_tls *t)
 {
-    if (t->self != estlsi_core_mark(t)) {
-        return ESTLS_E_STATE;
-    }
+    if (t->self != estlsi_core_mark(t)) { return ESTLS_E_STATE; }
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err ? t->err : (int)ESTLS_E_STATE;
     }
@@ -4119,9 +3829,7 @@ ESTLS_API int estls_tls_step(estls_tls *t)
 {
     int n = estlsi_tls_usable(t);
 
-    if (n) {
-        return n;
-    }
+    if (n) { return n; }
     switch (t->state) {
     case ESTLSI_TLS_HELLO: return estlsi_tls_hello(t);
     case ESTLSI_TLS_HANDSHAKE: return estlsi_tls_handshake(t);
@@ -4129,12 +3837,8 @@ ESTLS_API int estls_tls_step(estls_tls *t)
     default: break;
     }
     br_ssl_engine_flush(&t->client.eng, 0);
-    if (estlsi_tls_sending(t)) {
-        n = estlsi_tls_advance(t);
-    }
-    if (n < 0) {
-        return n;
-    }
+    if (estlsi_tls_sending(t)) { n = estlsi_tls_advance(t); }
+    if (n < 0) { return n; }
     return estlsi_tls_sending(t) ? ESTLS_BUSY : ESTLS_OK;
 }
 
@@ -4144,9 +3848,7 @@ static int estlsi_tls_take(estls_tls *t, void *dst, size_t cap)
     size_t n = 0;
     const uint8_t *data = br_ssl_engine_recvapp_buf(&t->client.eng, &n);
 
-    if (!data) {
-        return 0;
-    }
+    if (!data) { return 0; }
     n = n < cap ? n : cap;
     n = n < 0x7fff ? n : 0x7fff;
     memcpy(dst, data, n);
@@ -4159,12 +3861,8 @@ ESTLS_API int estls_tls_read(estls_tls *t, void *dst, size_t cap)
 {
     int n = estlsi_tls_usable(t);
 
-    if (n) {
-        return n;
-    }
-    if (t->state != ESTLSI_TLS_OPEN) {
-        return ESTLS_E_STATE;
-    }
+    if (n) { return n; }
+    if (t->state != ESTLSI_TLS_OPEN) { return ESTLS_E_STATE; }
     br_ssl_engine_flush(&t->client.eng, 0);
     n = estlsi_tls_take(t, dst, cap);
     if (n == 0 && cap) {
@@ -4180,22 +3878,14 @@ ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len)
     uint8_t *place;
     int rc = estlsi_tls_usable(t);
 
-    if (rc) {
-        return rc;
-    }
-    if (t->state != ESTLSI_TLS_OPEN) {
-        return ESTLS_E_STATE;
-    }
+    if (rc) { return rc; }
+    if (t->state != ESTLSI_TLS_OPEN) { return ESTLS_E_STATE; }
     if (estlsi_tls_sending(t)) {
         rc = estlsi_tls_advance(t);
-        if (rc < 0) {
-            return rc;
-        }
+        if (rc < 0) { return rc; }
     }
     place = br_ssl_engine_sendapp_buf(&t->client.eng, &n);
-    if (!place || !len) {
-        return 0;
-    }
+    if (!place || !len) { return 0; }
     n = n < len ? n : len;
     memcpy(place, src, n);
     br_ssl_engine_sendapp_ack(&t->client.eng, n);
@@ -4228,9 +3918,7 @@ static int estlsi_tls_closing(estls_tls *t)
     int sending;
 
     (void)estlsi_tls_advance(t);
-    if (t->state == ESTLSI_TLS_DONE) {
-        return t->err;
-    }
+    if (t->state == ESTLSI_TLS_DONE) { return t->err; }
     estlsi_tls_notify(t);
     sending = estlsi_tls_sending(t);
     if (estlsi_core_past(estlsi_core_tick(&t->io), t->t0,
@@ -4243,15 +3931,11 @@ static int estlsi_tls_closing(estls_tls *t)
 
 ESTLS_API int estls_tls_close(estls_tls *t)
 {
-    if (t->self != estlsi_core_mark(t)) {
-        return ESTLS_E_STATE;
-    }
+    if (t->self != estlsi_core_mark(t)) { return ESTLS_E_STATE; }
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err == ESTLS_E_CLOSED ? (int)ESTLS_OK : t->err;
     }
-    if (t->state < ESTLSI_TLS_OPEN) {
-        return estlsi_tls_end(t, ESTLS_OK);
-    }
+    if (t->state < ESTLSI_TLS_OPEN) { return estlsi_tls_end(t, ESTLS_OK); }
     if (t->state == ESTLSI_TLS_OPEN) {
         br_ssl_engine_flush(&t->client.eng, 0);
         t->owes = 1;
@@ -4327,9 +4011,7 @@ static int estlsi_starttls_end(estls_starttls *s, int rc)
 /* Appends to the line in iobuf, which TLS does not use yet. */
 static int estlsi_starttls_put(estls_starttls *s, const char *text, size_t n)
 {
-    if (n > (size_t)(s->d->iobuf_cap - s->len)) {
-        return ESTLS_E_SPACE;
-    }
+    if (n > (size_t)(s->d->iobuf_cap - s->len)) { return ESTLS_E_SPACE; }
     memcpy(s->d->iobuf + s->len, text, n);
     s->len = (uint16_t)(s->len + n);
     return ESTLS_OK;
@@ -4351,9 +4033,7 @@ static int estlsi_starttls_compose(estls_starttls *s)
         rc = *p == '%' ? estlsi_starttls_put(s, name, strlen(name))
                        : estlsi_starttls_put(s, p, 1);
     }
-    if (p && !rc) {
-        rc = estlsi_starttls_put(s, "\r\n", 2);
-    }
+    if (p && !rc) { rc = estlsi_starttls_put(s, "\r\n", 2); }
     return rc;
 }
 
@@ -4368,9 +4048,7 @@ static int estlsi_starttls_next(estls_starttls *s)
     }
     memset(s->d->iobuf, 0, s->d->iobuf_cap);
     rc = estlsi_tls_begin(&s->tls, &s->io);
-    if (rc) {
-        return estlsi_starttls_end(s, rc);
-    }
+    if (rc) { return estlsi_starttls_end(s, rc); }
     s->state = ESTLSI_STARTTLS_TLS;
     return ESTLS_BUSY;
 }
@@ -4384,9 +4062,7 @@ static int estlsi_starttls_prepare(estls_starttls *s, const estls_desc *d)
     if (!rc && !estlsi_starttls_name_ok(estlsi_starttls_name(d))) {
         rc = ESTLS_E_ARG;
     }
-    if (rc) {
-        return rc;
-    }
+    if (rc) { return rc; }
     s->d = d;
     s->now = d->proto()->dialogue;
     s->self = estlsi_core_mark(s);
@@ -4407,18 +4083,10 @@ ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
     uint32_t now;
     int rc = estlsi_starttls_prepare(s, d);
 
-    if (!rc && !(io && estlsi_core_io_ok(io))) {
-        rc = ESTLS_E_ARG;
-    }
-    if (!rc) {
-        rc = estlsi_tls_clock(&s->tls, &now);
-    }
-    if (!rc) {
-        rc = estlsi_starttls_begin(s, io);
-    }
-    if (rc < 0) {
-        estlsi_tls_wipe(s, sizeof *s);
-    }
+    if (!rc && !(io && estlsi_core_io_ok(io))) { rc = ESTLS_E_ARG; }
+    if (!rc) { rc = estlsi_tls_clock(&s->tls, &now); }
+    if (!rc) { rc = estlsi_starttls_begin(s, io); }
+    if (rc < 0) { estlsi_tls_wipe(s, sizeof *s); }
     return rc;
 }
 
@@ -4469,9 +4137,7 @@ static int estlsi_starttls_line(estls_starttls *s, const char *line, size_t n)
         return n && (line[0] == '4' || line[0] == '5') ? ESTLS_E_REFUSED
                                                        : ESTLS_E_PROTO;
     }
-    if (memchr(line, '\r', n)) {
-        return ESTLS_E_PROTO;
-    }
+    if (memchr(line, '\r', n)) { return ESTLS_E_PROTO; }
     estlsi_starttls_seek(s, line, n);
     if (more) {
         return ++s->lines > ESTLSI_STARTTLS_LINES ? ESTLS_E_PROTO : ESTLS_BUSY;
@@ -4507,12 +4173,8 @@ static int estlsi_starttls_answer(estls_starttls *s)
     int n = s->io.read(s->io.user, d->iobuf + s->len,
                        (size_t)(d->iobuf_cap - s->len));
 
-    if (n <= 0) {
-        return n < 0 ? estlsi_tls_io_error(n) : (int)ESTLS_BUSY;
-    }
-    if (n > s->budget) {
-        return ESTLS_E_PROTO;
-    }
+    if (n <= 0) { return n < 0 ? estlsi_tls_io_error(n) : (int)ESTLS_BUSY; }
+    if (n > s->budget) { return ESTLS_E_PROTO; }
     s->budget = (uint16_t)(s->budget - n);
     s->len = (uint16_t)(s->len + n);
     n = estlsi_starttls_lines(s);
@@ -4538,9 +4200,7 @@ static int estlsi_starttls_send(estls_starttls *s)
     if (s->off < s->len) {
         n = s->io.write(s->io.user, s->d->iobuf + s->off,
                         (size_t)(s->len - s->off));
-        if (n < 0) {
-            return estlsi_tls_io_error(n);
-        }
+        if (n < 0) { return estlsi_tls_io_error(n); }
         s->off = (uint16_t)(s->off + n);
     }
     if (s->off == s->len) {
@@ -4554,15 +4214,9 @@ ESTLS_API int estls_starttls_step(estls_starttls *s)
 {
     int rc;
 
-    if (s->self != estlsi_core_mark(s)) {
-        return ESTLS_E_STATE;
-    }
-    if (s->state == ESTLSI_STARTTLS_DONE) {
-        return s->err;
-    }
-    if (s->state == ESTLSI_STARTTLS_TLS) {
-        return estls_tls_step(&s->tls);
-    }
+    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
+    if (s->state == ESTLSI_STARTTLS_DONE) { return s->err; }
+    if (s->state == ESTLSI_STARTTLS_TLS) { return estls_tls_step(&s->tls); }
     rc = s->state == ESTLSI_STARTTLS_SEND ? estlsi_starttls_send(s)
                                           : estlsi_starttls_answer(s);
     if (rc == ESTLS_BUSY && s->state != ESTLSI_STARTTLS_TLS &&
@@ -4607,9 +4261,7 @@ ESTLS_API int estls_open(estls *s, const estls_desc *d)
     if (!rc && (d->no_modem || !d->sntp)) {
         rc = estlsi_tls_clock(&s->starttls.tls, &now);
     }
-    if (!rc && !d->no_modem) {
-        rc = estls_link_open(&s->link, d);
-    }
+    if (!rc && !d->no_modem) { rc = estls_link_open(&s->link, d); }
     if (rc) {
         estlsi_tls_wipe(s, sizeof *s);
         return rc;
@@ -4647,9 +4299,7 @@ static int estlsi_session_next(estls *s)
         return estls_link_dial(&s->link, host, port, estlsi_session_port(d));
     default: break;
     }
-    if (d->no_modem) {
-        return estlsi_starttls_begin(&s->starttls, &d->uart);
-    }
+    if (d->no_modem) { return estlsi_starttls_begin(&s->starttls, &d->uart); }
     rc = estls_link_io(&s->link, estlsi_session_port(d), &io);
     return rc ? rc : estlsi_starttls_begin(&s->starttls, &io);
 }
@@ -4660,17 +4310,11 @@ static int estlsi_session_advance(estls *s)
 
     if (s->phase >= ESTLSI_PREAMBLE) {
         rc = estls_starttls_step(&s->starttls);
-        if (rc == ESTLS_OK) {
-            s->phase = ESTLSI_READY;
-        }
+        if (rc == ESTLS_OK) { s->phase = ESTLSI_READY; }
         return rc;
     }
-    if (!s->d->no_modem) {
-        rc = estls_link_step(&s->link);
-    }
-    if (rc == ESTLS_OK) {
-        rc = estlsi_session_next(s);
-    }
+    if (!s->d->no_modem) { rc = estls_link_step(&s->link); }
+    if (rc == ESTLS_OK) { rc = estlsi_session_next(s); }
     return rc == ESTLS_OK ? ESTLS_BUSY : rc;
 }
 
@@ -4681,21 +4325,15 @@ ESTLS_API int estls_step(estls *s)
     if (s->self != estlsi_core_mark(s) || s->phase > ESTLSI_READY) {
         return ESTLS_E_STATE;
     }
-    if (s->err) {
-        return s->err;
-    }
+    if (s->err) { return s->err; }
     rc = estlsi_session_advance(s);
     return rc < 0 ? estlsi_session_fail(s, rc) : rc;
 }
 
 static int estlsi_session_usable(const estls *s)
 {
-    if (s->self != estlsi_core_mark(s)) {
-        return ESTLS_E_STATE;
-    }
-    if (s->err) {
-        return s->err;
-    }
+    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
+    if (s->err) { return s->err; }
     return s->phase == ESTLSI_READY ? ESTLS_OK : ESTLS_E_STATE;
 }
 
@@ -4726,9 +4364,7 @@ static int estlsi_session_goodbye(estls *s)
 {
     const int rc = estls_tls_close(&s->starttls.tls);
 
-    if (rc < 0) {
-        (void)estlsi_session_fail(s, rc);
-    }
+    if (rc < 0) { (void)estlsi_session_fail(s, rc); }
     if (rc != ESTLS_BUSY) {
         s->starttls.t0 = estlsi_core_tick(&s->d->uart);
         s->phase = s->d->no_modem ? ESTLSI_CLOSED : ESTLSI_HANGUP;
@@ -4754,21 +4390,15 @@ static int estlsi_session_hangup(estls *s)
 
 ESTLS_API int estls_close(estls *s)
 {
-    if (s->self != estlsi_core_mark(s)) {
-        return ESTLS_E_STATE;
-    }
+    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
     if (s->phase < ESTLSI_CLOSING) {
         if (s->phase != ESTLSI_READY || s->err) {
             (void)estlsi_starttls_end(&s->starttls, s->err);
         }
         s->phase = s->phase < ESTLSI_DIAL ? ESTLSI_CLOSED : ESTLSI_CLOSING;
     }
-    if (s->phase == ESTLSI_CLOSING) {
-        return estlsi_session_goodbye(s);
-    }
-    if (s->phase == ESTLSI_HANGUP) {
-        return estlsi_session_hangup(s);
-    }
+    if (s->phase == ESTLSI_CLOSING) { return estlsi_session_goodbye(s); }
+    if (s->phase == ESTLSI_HANGUP) { return estlsi_session_hangup(s); }
     if (s->err == ESTLS_E_CLOSED && s->starttls.tls.version) {
         return ESTLS_OK; /* by the peer, and in TLS */
     }
@@ -4781,9 +4411,7 @@ static const char *estlsi_session_doing(const estls *s)
                                         "dial",  NULL,     "open",
                                         "close", "hangup", "closed"};
 
-    if (s->phase != ESTLSI_PREAMBLE) {
-        return names[s->phase];
-    }
+    if (s->phase != ESTLSI_PREAMBLE) { return names[s->phase]; }
     return s->starttls.now && s->starttls.now->name ? s->starttls.now->name
                                                     : "handshake";
 }
@@ -4795,9 +4423,7 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
 
     memset(out, 0, sizeof *out);
     out->doing = "";
-    if (s->self != estlsi_core_mark(s)) {
-        return;
-    }
+    if (s->self != estlsi_core_mark(s)) { return; }
     out->doing = estlsi_session_doing(s);
     out->detail = t->detail;
     if (!t->detail && s->err && l->at.code < 0x7fff) {
@@ -4806,9 +4432,7 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
     out->sends = l->sends;
     out->mfl = t->watch.mfl;
     out->heavy = t->pending != 0;
-    if (!s->d->no_modem && l->gate_ms) {
-        out->wait_ms = l->gate_ms;
-    }
+    if (!s->d->no_modem && l->gate_ms) { out->wait_ms = l->gate_ms; }
     out->version = t->version;
     out->suite = t->suite;
     out->resumed = (uint8_t)(t->version && t->offered);

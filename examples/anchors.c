@@ -23,9 +23,7 @@ typedef struct program {
 /* X.520: the id-at attribute types, 2.5.4.n */
 static const char *attribute(const der *oid)
 {
-    if (oid->n != 3 || memcmp(oid->p, "\x55\x04", 2) != 0) {
-        return NULL;
-    }
+    if (oid->n != 3 || memcmp(oid->p, "\x55\x04", 2) != 0) { return NULL; }
     switch (oid->p[2]) {
     case 3: return "CN";
     case 6: return "C";
@@ -56,9 +54,7 @@ static void print_subject(const void *data, size_t n)
     const char *separator = "";
     const char *name;
 
-    if (!der_take(&in, DER_LIST, &list)) {
-        return;
-    }
+    if (!der_take(&in, DER_LIST, &list)) { return; }
     while (der_take(&list, DER_SET, &set) && der_take(&set, DER_LIST, &pair)) {
         der text;
         name = der_take(&pair, DER_OID, &oid) ? attribute(&oid) : NULL;
@@ -194,9 +190,7 @@ static const char *make_anchors(const char *path)
     const char *why = pem_load_anchors(&anchors, path);
     size_t i;
 
-    if (why) {
-        return why;
-    }
+    if (why) { return why; }
     if (anchors.skipped) {
         return "BearSSL does not know the key of a certificate in it";
     }
@@ -219,9 +213,7 @@ static const char *make_pin(const char *path)
     br_x509_pkey pin;
     const char *why = pem_load_pin(&pin, path);
 
-    if (why) {
-        return why;
-    }
+    if (why) { return why; }
     print_head("PIN");
     (void)printf("\n/* ");
     print_kind(&pin);
@@ -250,9 +242,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         p->path = arg;
         return 0;
     case ARGP_KEY_END:
-        if (!p->path) {
-            argp_error(state, "which FILE?");
-        }
+        if (!p->path) { argp_error(state, "which FILE?"); }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -287,9 +277,7 @@ int main(int argc, char **argv)
     argp_err_exit_status = STATUS_USAGE;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &p);
     why = p.pin ? make_pin(p.path) : make_anchors(p.path);
-    if (why) {
-        errx(STATUS_FILE, "%s: %s", p.path, why);
-    }
+    if (why) { errx(STATUS_FILE, "%s: %s", p.path, why); }
     if (fflush(stdout) || ferror(stdout)) {
         err(STATUS_FILE, "standard output");
     }

@@ -135,9 +135,7 @@ static void check_options(desktop *d, struct argp_state *state)
     const int wires =
         (d->serial != NULL) + (d->pty != NULL) + (d->exec != NULL) + d->tcp;
 
-    if (!d->desc.host) {
-        argp_error(state, "which HOST?");
-    }
+    if (!d->desc.host) { argp_error(state, "which HOST?"); }
     if (wires != 1) {
         argp_error(state, "exactly one of --serial, --pty, --exec and --tcp "
                           "must say where the wire is");
@@ -146,9 +144,7 @@ static void check_options(desktop *d, struct argp_state *state)
         argp_error(state, "exactly one of --ca and --pin must say whom to "
                           "trust; there is no default");
     }
-    if (!d->desc.port) {
-        d->desc.port = d->desc.proto()->port;
-    }
+    if (!d->desc.port) { d->desc.port = d->desc.proto()->port; }
 }
 
 /* What concerns the description of the session. */
@@ -222,9 +218,7 @@ static int uart_read(void *user, void *dst, size_t cap)
     desktop *d = user;
     const int n = wire_read(&d->wire, dst, cap);
 
-    if (n > 0 && d->tracing) {
-        trace_read(&d->trace, dst, (size_t)n);
-    }
+    if (n > 0 && d->tracing) { trace_read(&d->trace, dst, (size_t)n); }
     return n;
 }
 
@@ -233,9 +227,7 @@ static int uart_write(void *user, const void *src, size_t len)
     desktop *d = user;
     const int n = wire_write(&d->wire, src, len);
 
-    if (n > 0 && d->tracing) {
-        trace_written(&d->trace, src, (size_t)n);
-    }
+    if (n > 0 && d->tracing) { trace_written(&d->trace, src, (size_t)n); }
     return n;
 }
 
@@ -305,9 +297,7 @@ static void load_trust(desktop *d)
     const char *why = d->ca ? pem_load_anchors(&d->anchors, path)
                             : pem_load_pin(&d->pin, path);
 
-    if (why) {
-        errx(DESKTOP_FILE, "%s: %s", path, why);
-    }
+    if (why) { errx(DESKTOP_FILE, "%s: %s", path, why); }
     if (d->anchors.skipped) {
         warnx("%s: %zu certificates of a kind that BearSSL does not know are "
               "left out",
@@ -325,15 +315,11 @@ static void load_session(desktop *d)
 {
     FILE *file = fopen(d->session, "rb");
 
-    if (!file && errno != ENOENT) {
-        err(DESKTOP_FILE, "%s", d->session);
-    }
+    if (!file && errno != ENOENT) { err(DESKTOP_FILE, "%s", d->session); }
     if (file && fread(&d->saved, sizeof d->saved, 1, file) != 1) {
         memset(&d->saved, 0, sizeof d->saved);
     }
-    if (file) {
-        (void)fclose(file);
-    }
+    if (file) { (void)fclose(file); }
     d->desc.saved = &d->saved;
 }
 
@@ -345,12 +331,8 @@ static int store_session(const desktop *d)
     const int bad = fd < 0 || fchmod(fd, 0600) || ftruncate(fd, 0) ||
                     write(fd, &d->saved, sizeof d->saved) != sizeof d->saved;
 
-    if (bad) {
-        warn("%s", d->session);
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
+    if (bad) { warn("%s", d->session); }
+    if (fd >= 0) { (void)close(fd); }
     return bad;
 }
 
@@ -365,9 +347,7 @@ static int open_wire(desktop *d)
             desc->connect_port ? desc->connect_port : desc->port,
             desc->timeout_ms ? desc->timeout_ms : 120000);
     }
-    if (d->exec) {
-        return wire_open_exec(&d->wire, d->exec);
-    }
+    if (d->exec) { return wire_open_exec(&d->wire, d->exec); }
     return wire_open_tty(&d->wire, what, d->serial ? d->baud : 0, d->rts_cts);
 }
 
@@ -439,9 +419,7 @@ int desktop_open(desktop *d)
 
     catch_signals();
     load_trust(d);
-    if (d->session) {
-        load_session(d);
-    }
+    if (d->session) { load_session(d); }
     d->desc.no_modem = d->tcp;
     d->t0 = wire_tick(NULL);
     trace_open(&d->trace, wire_tick, !d->tcp);
@@ -542,13 +520,9 @@ int desktop_finish(desktop *d, int rc)
     rc = rc == ESTLS_OK ? closed : rc;
     wire_close(&d->wire);
     trace_close(&d->trace);
-    if (d->session) {
-        bad = store_session(d);
-    }
+    if (d->session) { bad = store_session(d); }
     explain(rc, report.detail);
-    if (d->reporting) {
-        print_report(d, rc, &report);
-    }
+    if (d->reporting) { print_report(d, rc, &report); }
     bad |= fflush(stdout) != 0;
     pem_free_anchors(&d->anchors);
     pem_free_pin(&d->pin);

@@ -32,9 +32,7 @@ typedef struct program {
 
 static void *check(void *block)
 {
-    if (!block) {
-        err(DESKTOP_FILE, "out of memory");
-    }
+    if (!block) { err(DESKTOP_FILE, "out of memory"); }
     return block;
 }
 
@@ -272,21 +270,15 @@ static char *read_body(const char *path)
     FILE *out = check(open_memstream(&text, &size));
     int c;
 
-    if (!in) {
-        err(DESKTOP_FILE, "%s", path);
-    }
+    if (!in) { err(DESKTOP_FILE, "%s", path); }
     while ((c = getc(in)) > 0) {
-        if (c != '\r') {
-            (void)fputc(c, out);
-        }
+        if (c != '\r') { (void)fputc(c, out); }
     }
     if (ferror(in) || c == 0 || fclose(out)) {
         errx(DESKTOP_FILE, "%s: it cannot be read, or is no text",
              path ? path : "standard input");
     }
-    if (in != stdin) {
-        (void)fclose(in);
-    }
+    if (in != stdin) { (void)fclose(in); }
     return text;
 }
 
@@ -304,9 +296,7 @@ static char *make_message(const program *p)
     } else {
         (void)fputs(body, out);
     }
-    if (fclose(out)) {
-        err(DESKTOP_FILE, "out of memory");
-    }
+    if (fclose(out)) { err(DESKTOP_FILE, "out of memory"); }
     free(body);
     return text;
 }
@@ -354,9 +344,7 @@ int main(int argc, char **argv)
     p.mail.client_name = p.desktop.desc.client_name;
     p.mail.greets = p.desktop.desc.proto == estls_direct;
     rc = desktop_open(&p.desktop);
-    if (rc == ESTLS_OK) {
-        rc = talk(&p);
-    }
+    if (rc == ESTLS_OK) { rc = talk(&p); }
     free(message);
     return desktop_finish(&p.desktop, rc);
 }

@@ -10,9 +10,7 @@ static void *allocate(void *old, size_t size)
 {
     void *block = realloc(old, size ? size : 1);
 
-    if (!block) {
-        abort();
-    }
+    if (!block) { abort(); }
     return block;
 }
 
@@ -28,18 +26,12 @@ static int der_length(der *in, size_t *length)
 {
     size_t count;
 
-    if (!in->n) {
-        return 0;
-    }
+    if (!in->n) { return 0; }
     *length = *in->p++;
     in->n--;
-    if (*length < 0x80) {
-        return 1;
-    }
+    if (*length < 0x80) { return 1; }
     count = *length & 0x7f;
-    if (!count || count > 3 || count > in->n) {
-        return 0;
-    }
+    if (!count || count > 3 || count > in->n) { return 0; }
     in->n -= count;
     for (*length = 0; count > 0; count--) {
         *length = *length << 8 | *in->p++;
@@ -49,14 +41,10 @@ static int der_length(der *in, size_t *length)
 
 int der_take(der *in, uint8_t tag, der *content)
 {
-    if (!in->n || *in->p != tag) {
-        return 0;
-    }
+    if (!in->n || *in->p != tag) { return 0; }
     in->p++;
     in->n--;
-    if (!der_length(in, &content->n) || content->n > in->n) {
-        return 0;
-    }
+    if (!der_length(in, &content->n) || content->n > in->n) { return 0; }
     content->p = in->p;
     in->p += content->n;
     in->n -= content->n;
@@ -114,9 +102,7 @@ static int pem_push(pem_reader *r, const char *text, size_t n)
 
     for (; n > 0; text += used, n -= used) {
         used = br_pem_decoder_push(&r->decoder, text, n);
-        if (!pem_event(r)) {
-            return 0;
-        }
+        if (!pem_event(r)) { return 0; }
     }
     return 1;
 }
@@ -129,9 +115,7 @@ static const char *pem_read(const char *path, pem_visit *visit, void *user)
     size_t n;
     int failed;
 
-    if (!file) {
-        return strerror(errno);
-    }
+    if (!file) { return strerror(errno); }
     br_pem_decoder_init(&r.decoder);
     do {
         n = fread(text, 1, sizeof text, file);
@@ -256,9 +240,7 @@ static int key_of_certificate(br_x509_pkey *out, const bytes *object)
     br_x509_decoder_init(&decoder, NULL, NULL);
     br_x509_decoder_push(&decoder, object->data, object->len);
     key = br_x509_decoder_get_pkey(&decoder);
-    if (key) {
-        *out = key_copy(key);
-    }
+    if (key) { *out = key_copy(key); }
     return key != NULL;
 }
 
@@ -267,9 +249,7 @@ static int visit_pin(void *user, const char *name, const bytes *object)
     if (strcmp(name, "CERTIFICATE") == 0) {
         return !key_of_certificate(user, object);
     }
-    if (strcmp(name, "PUBLIC KEY") == 0) {
-        return !key_of_spki(user, object);
-    }
+    if (strcmp(name, "PUBLIC KEY") == 0) { return !key_of_spki(user, object); }
     return 1;
 }
 
@@ -294,9 +274,7 @@ static int visit_anchor(void *user, const char *name, const bytes *object)
     const br_x509_pkey *key;
     bytes dn = {0};
 
-    if (strcmp(name, "CERTIFICATE") != 0) {
-        return 1;
-    }
+    if (strcmp(name, "CERTIFICATE") != 0) { return 1; }
     br_x509_decoder_init(&decoder, append, &dn);
     br_x509_decoder_push(&decoder, object->data, object->len);
     key = br_x509_decoder_get_pkey(&decoder);

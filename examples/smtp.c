@@ -72,9 +72,7 @@ static void put_base64(smtp *s, const char *const *parts, size_t count)
             }
         }
     }
-    if (n) {
-        put_base64_group(s, group << (24 - 8 * n), n);
-    }
+    if (n) { put_base64_group(s, group << (24 - 8 * n), n); }
 }
 
 /* RFC 4616: NUL, user, NUL, password; no identity but the user's own. */
@@ -130,9 +128,7 @@ static void fill_text(smtp *s)
     s->off = 0;
     s->len = 0;
     for (; *p && s->len + 2u <= sizeof s->out; p++) {
-        if (*p == '\r') {
-            continue;
-        }
+        if (*p == '\r') { continue; }
         if (*p == '\n') {
             put(s, "\r");
         } else if (*p == '.' && !s->in_line) {
@@ -217,20 +213,14 @@ static int take_reply(smtp *s)
     const char *r = s->reply;
     int n;
 
-    if (s->state == SMTP_QUIT) {
-        return take_goodbye(s);
-    }
+    if (s->state == SMTP_QUIT) { return take_goodbye(s); }
     n = take_line(s);
-    if (n <= 0) {
-        return n;
-    }
+    if (n <= 0) { return n; }
     if (strlen(r) < 3 || strspn(r, "0123456789") != 3 ||
         (r[3] && r[3] != ' ' && r[3] != '-')) {
         return ESTLS_E_PROTO;
     }
-    if (r[3]) {
-        note_offer(s);
-    }
+    if (r[3]) { note_offer(s); }
     return r[3] == '-' ? 0
                        : (r[0] - '0') * 100 + (r[1] - '0') * 10 + r[2] - '0';
 }
@@ -293,9 +283,7 @@ static int judge(smtp *s, int code)
         }
         return ESTLS_BUSY;
     }
-    if (code < 400) {
-        return ESTLS_E_PROTO;
-    }
+    if (code < 400) { return ESTLS_E_PROTO; }
     leave(s, ESTLS_E_REFUSED);
     return ESTLS_BUSY;
 }
@@ -312,9 +300,7 @@ static int send_out(smtp *s)
             fill_end(s);
         }
     }
-    if (s->off == s->len) {
-        return 1;
-    }
+    if (s->off == s->len) { return 1; }
     n = s->io.write(s->io.user, s->out + s->off, (size_t)(s->len - s->off));
     if (n > 0) {
         s->off = (uint16_t)(s->off + n);
@@ -339,15 +325,11 @@ static int advance(smtp *s)
     const int sent = s->rc == ESTLS_E_SPACE ? ESTLS_E_SPACE : send_out(s);
     const int code = sent < 0 ? sent : take_reply(s);
 
-    if (code < 0) {
-        return code;
-    }
+    if (code < 0) { return code; }
     if (code > 0 && !sent) { /* a server that does not hear us out */
         return code < 400 ? ESTLS_E_PROTO : ESTLS_E_REFUSED;
     }
-    if (code > 0) {
-        return judge(s, code);
-    }
+    if (code > 0) { return judge(s, code); }
     return timed_out(s) ? ESTLS_E_TIMEOUT : ESTLS_BUSY;
 }
 
@@ -363,9 +345,7 @@ int smtp_step(smtp *s)
             s->state = SMTP_DONE;
         }
     }
-    if (s->state != SMTP_DONE) {
-        return ESTLS_BUSY;
-    }
+    if (s->state != SMTP_DONE) { return ESTLS_BUSY; }
     memset(s->out, 0, sizeof s->out); /* the password may have been here */
     return s->rc;
 }
@@ -392,9 +372,7 @@ int smtp_open(smtp *s, const smtp_mail *mail, const estls_io *io)
         return ESTLS_E_ARG;
     }
     for (; *to; to++) {
-        if (!is_address(*to)) {
-            return ESTLS_E_ARG;
-        }
+        if (!is_address(*to)) { return ESTLS_E_ARG; }
     }
     s->mail = mail;
     s->to = mail->to;

@@ -72,9 +72,7 @@ static int take_input(program *p)
     const ssize_t n = read(STDIN_FILENO, in, sizeof in);
     ssize_t i;
 
-    if (n < 0) {
-        return desktop_interrupted() ? ESTLS_OK : ESTLS_E_IO;
-    }
+    if (n < 0) { return desktop_interrupted() ? ESTLS_OK : ESTLS_E_IO; }
     p->ended = n == 0;
     p->off = 0;
     p->len = 0;
@@ -102,9 +100,7 @@ static int show_input(program *p)
     char in[1024];
     const int n = desktop_read(&p->desktop, in, sizeof in);
 
-    if (n <= 0) {
-        return n;
-    }
+    if (n <= 0) { return n; }
     p->mid_line = in[n - 1] != '\n';
     if (fwrite(in, 1, (size_t)n, stdout) != (size_t)n || fflush(stdout)) {
         return ESTLS_E_IO;
@@ -121,16 +117,10 @@ static int talk(program *p)
     int fd;
 
     while (!desktop_interrupted()) {
-        if (p->off < p->len || sent == ESTLS_BUSY) {
-            sent = send_output(p);
-        }
+        if (p->off < p->len || sent == ESTLS_BUSY) { sent = send_output(p); }
         came = show_input(p);
-        if (sent < 0 || came < 0) {
-            return sent < 0 ? sent : came;
-        }
-        if (p->ended && !p->wait) {
-            return ESTLS_OK;
-        }
+        if (sent < 0 || came < 0) { return sent < 0 ? sent : came; }
+        if (p->ended && !p->wait) { return ESTLS_OK; }
         fd = p->ended || p->off < p->len || sent ? -1 : STDIN_FILENO;
         if (!came && desktop_wait(d, fd) && take_input(p)) {
             return ESTLS_E_IO;
@@ -151,8 +141,6 @@ int main(int argc, char **argv)
         rc = talk(&p);
         rc = rc == ESTLS_E_CLOSED ? (int)ESTLS_OK : rc; /* with close_notify */
     }
-    if (p.mid_line && p.desktop.reporting) {
-        (void)putchar('\n');
-    }
+    if (p.mid_line && p.desktop.reporting) { (void)putchar('\n'); }
     return desktop_finish(&p.desktop, rc);
 }

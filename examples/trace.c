@@ -72,9 +72,7 @@ static const char *name_of(const name *names, uint8_t number)
 
 static const char *colour_of(const trace *t, char mark, int payload)
 {
-    if (!t->colour) {
-        return "";
-    }
+    if (!t->colour) { return ""; }
     switch (mark) {
     case '>': return payload ? "\033[36m" : "\033[2;36m";
     case '<': return payload ? "\033[32m" : "\033[2;32m";
@@ -149,9 +147,7 @@ static size_t flow_text(trace *t, trace_flow *f, const char *p, size_t n)
         c = p[i++];
         f->line[f->len++] = c;
     } while (i < n && c != '\n' && f->len < sizeof f->line);
-    if (c == '\n' || f->len == sizeof f->line) {
-        flow_end_line(t, f);
-    }
+    if (c == '\n' || f->len == sizeof f->line) { flow_end_line(t, f); }
     return i;
 }
 
@@ -178,9 +174,7 @@ static void flow_head(trace *t, trace_flow *f)
         f->encrypted = 1;
         return;
     case TLS_ALERT:
-        if (f->encrypted) {
-            show(t, f->mark, 1, "alert, encrypted");
-        }
+        if (f->encrypted) { show(t, f->mark, 1, "alert, encrypted"); }
         return;
     case TLS_HANDSHAKE:
         if (f->encrypted) {
@@ -267,8 +261,7 @@ static void show_line(trace *t, char mark, const char *line, size_t n)
     estls_span ssid;
     size_t i;
 
-    for (i = 0; i + 6 <= n && memcmp(line + i, "CWJAP=", 6) != 0; i++) {
-    }
+    for (i = 0; i + 6 <= n && memcmp(line + i, "CWJAP=", 6) != 0; i++) {}
     if (i + 6 > n) {
         show_text(t, mark, 0, line, n);
         return;
@@ -287,9 +280,7 @@ static void note_send(trace *t)
     estls_span field;
     uint32_t length;
 
-    if (n < 11 || memcmp(t->line, "AT+CIPSEND=", 11) != 0) {
-        return;
-    }
+    if (n < 11 || memcmp(t->line, "AT+CIPSEND=", 11) != 0) { return; }
     estls_at_fields_of(&fields, t->line, n);
     while (estls_at_field(&fields, &field)) {
         if (estls_at_uint(&field, &length) == ESTLS_OK) {
@@ -402,13 +393,7 @@ void trace_open(trace *t, uint32_t (*tick)(void *), int modem)
 
 void trace_close(trace *t)
 {
-    if (t->at.len) {
-        show_line(t, '<', t->at_line, t->at.len);
-    }
-    if (t->in.len) {
-        flow_end_line(t, &t->in);
-    }
-    if (t->out.len) {
-        flow_end_line(t, &t->out);
-    }
+    if (t->at.len) { show_line(t, '<', t->at_line, t->at.len); }
+    if (t->in.len) { flow_end_line(t, &t->in); }
+    if (t->out.len) { flow_end_line(t, &t->out); }
 }

@@ -42,9 +42,7 @@ static speed_t speed_of(uint32_t baud)
     size_t i;
 
     for (i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
-        if (speeds[i].baud == baud) {
-            return speeds[i].speed;
-        }
+        if (speeds[i].baud == baud) { return speeds[i].speed; }
     }
     return B0;
 }
@@ -54,15 +52,11 @@ static int tty_setup(int fd, speed_t speed, int rts_cts)
 {
     struct termios tty;
 
-    if (tcgetattr(fd, &tty)) {
-        return -1;
-    }
+    if (tcgetattr(fd, &tty)) { return -1; }
     cfmakeraw(&tty);
     tty.c_cflag |= CREAD | CLOCAL;
     tty.c_cflag &= ~(tcflag_t)(CSTOPB | CRTSCTS);
-    if (rts_cts) {
-        tty.c_cflag |= CRTSCTS;
-    }
+    if (rts_cts) { tty.c_cflag |= CRTSCTS; }
     if (speed != B0 && (cfsetispeed(&tty, speed) || cfsetospeed(&tty, speed))) {
         return -1;
     }
@@ -74,9 +68,7 @@ int wire_open_tty(wire *w, const char *path, uint32_t baud, int rts_cts)
     const speed_t speed = speed_of(baud);
 
     wire_init(w, -1);
-    if (baud && speed == B0) {
-        return ESTLS_E_ARG;
-    }
+    if (baud && speed == B0) { return ESTLS_E_ARG; }
     w->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     return w->fd < 0 || tty_setup(w->fd, speed, rts_cts) ? ESTLS_E_IO
                                                          : ESTLS_OK;
@@ -106,9 +98,7 @@ int wire_open_exec(wire *w, const char *command)
     }
     w->fd = pair[0];
     w->child = fork();
-    if (w->child == 0) {
-        child_run(pair[1], command);
-    }
+    if (w->child == 0) { child_run(pair[1], command); }
     (void)close(pair[1]);
     if (w->child < 0) {
         w->child = 0;
@@ -125,9 +115,7 @@ static void child_end(pid_t child)
     int ms;
 
     for (ms = 0; ms < CHILD_EXIT_MS; ms += 10) {
-        if (waitpid(child, NULL, WNOHANG) == child) {
-            return;
-        }
+        if (waitpid(child, NULL, WNOHANG) == child) { return; }
         (void)nanosleep(&pause, NULL);
     }
     (void)kill(-child, SIGKILL);
@@ -215,9 +203,7 @@ int wire_read(void *user, void *dst, size_t cap)
         w->rx += (uint64_t)n;
         return (int)n;
     }
-    if (n < 0 && not_now()) {
-        return 0;
-    }
+    if (n < 0 && not_now()) { return 0; }
     return w->tcp && (n == 0 || errno == ECONNRESET) ? ESTLS_E_CLOSED
                                                      : ESTLS_E_IO;
 }
@@ -250,9 +236,7 @@ uint32_t wire_tick(void *user)
 int wire_wait(wire *w, int fd)
 {
     struct pollfd p[2] = {{w->fd, POLLIN, 0}, {fd, POLLIN, 0}};
-    if (w->full) {
-        p[0].events |= POLLOUT;
-    }
+    if (w->full) { p[0].events |= POLLOUT; }
     w->full = 0;
     w->idle = w->moved == w->rx + w->tx ? w->idle + 1 : 0;
     w->moved = w->rx + w->tx;

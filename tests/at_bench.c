@@ -22,9 +22,7 @@ static void feed(estls_at *at, const char *p, size_t n, size_t chunk)
         size_t part = (size_t)(end - p) < chunk ? (size_t)(end - p) : chunk;
         p += estls_at_feed(at, p, part, &ev);
         events += ev.kind != ESTLS_AT_NONE;
-        if (ev.kind == ESTLS_AT_DATA) {
-            payload += (long)ev.len;
-        }
+        if (ev.kind == ESTLS_AT_DATA) { payload += (long)ev.len; }
         at->prompt = 1;
     }
 }

@@ -67,15 +67,9 @@ static int uart_write(void *user, const void *src, size_t len)
     size_t i;
 
     (void)user;
-    if (modem.write_fails) {
-        return -1;
-    }
-    if (modem.deaf || len == 0) {
-        return 0;
-    }
-    if (modem.write_max && len > modem.write_max) {
-        len = modem.write_max;
-    }
+    if (modem.write_fails) { return -1; }
+    if (modem.deaf || len == 0) { return 0; }
+    if (modem.write_max && len > modem.write_max) { len = modem.write_max; }
     for (i = 0; i < len; i++) {
         hear(p[i]);
     }
@@ -95,15 +89,11 @@ static int uart_read(void *user, void *dst, size_t cap)
 
     (void)user;
     modem.widest = cap > modem.widest ? cap : modem.widest;
-    if (modem.read_fails) {
-        return -1;
-    }
+    if (modem.read_fails) { return -1; }
     while (row_speaks() && !modem.row->modem[modem.said]) {
         next_row();
     }
-    if (!row_speaks()) {
-        return 0;
-    }
+    if (!row_speaks()) { return 0; }
     n = strlen(modem.row->modem + modem.said);
     n = n < cap ? n : cap;
     n = modem.read_max && n > modem.read_max ? modem.read_max : n;
@@ -146,9 +136,7 @@ static void on_event(estls_at_cmd *cmd, const estls_at_event *ev)
     note_string(": ");
     note(ev->text, ev->len);
     note_string("\n");
-    if (in_event) {
-        in_event(cmd, ev);
-    }
+    if (in_event) { in_event(cmd, ev); }
 }
 
 static void on_done(estls_at_cmd *cmd, int rc)
@@ -157,9 +145,7 @@ static void on_done(estls_at_cmd *cmd, int rc)
     note_string(" ");
     note_string(estls_error_name(rc));
     note_string("\n");
-    if (in_done) {
-        in_done(cmd, rc);
-    }
+    if (in_done) { in_done(cmd, rc); }
 }
 
 static void on_engine(void *user, const estls_at_event *ev)
@@ -167,9 +153,7 @@ static void on_engine(void *user, const estls_at_event *ev)
     note_string((const char *)user);
     note(ev->text, ev->len);
     note_string("\n");
-    if (in_engine) {
-        in_engine(ev);
-    }
+    if (in_engine) { in_engine(ev); }
 }
 
 static void command(estls_at_cmd *cmd, const char *name, const char *text)
@@ -1025,9 +1009,7 @@ static void test_submit_inside_done(void)
 static void submit_b(estls_at_cmd *cmd, const estls_at_event *ev)
 {
     (void)ev;
-    if (cmd == &a) {
-        submit(&b);
-    }
+    if (cmd == &a) { submit(&b); }
 }
 
 static void test_submit_inside_event(void)

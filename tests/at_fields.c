@@ -243,9 +243,7 @@ static void test_texts(void)
 
         check_note = texts[i].field;
         CHECK_INT(estls_at_text(&s, got, sizeof got), texts[i].rc);
-        if (texts[i].rc >= 0) {
-            CHECK_TEXT(got, texts[i].text);
-        }
+        if (texts[i].rc >= 0) { CHECK_TEXT(got, texts[i].text); }
     }
     check_note = "";
 }
@@ -260,9 +258,7 @@ static void test_text_capacities(void)
     for (cap = 0; cap < 10; cap++) {
         memset(got, '#', sizeof got);
         CHECK_INT(estls_at_text(&s, got, cap), cap > 5 ? 5 : ESTLS_E_SPACE);
-        if (cap > 5) {
-            CHECK_TEXT(got, "a\"b\\c");
-        }
+        if (cap > 5) { CHECK_TEXT(got, "a\"b\\c"); }
         for (i = cap; i < sizeof got; i++) {
             CHECK_INT(got[i], '#');
         }

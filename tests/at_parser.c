@@ -94,9 +94,7 @@ static void put_head(run *r, const estls_at_event *ev)
 {
     put_string(r, kinds[ev->kind]);
     put_string(r, tags[ev->tag]);
-    if (ev->overlong) {
-        put_string(r, " overlong");
-    }
+    if (ev->overlong) { put_string(r, " overlong"); }
     if (ev->id >= 0 && ev->kind != ESTLS_AT_BAD) {
         put_string(r, " @");
         put_number(r, (uint32_t)ev->id);
@@ -113,17 +111,11 @@ static void show(run *r, const estls_at_event *ev)
 {
     const int more = r->in_data && ev->kind == ESTLS_AT_DATA;
 
-    if (r->in_data && !more) {
-        put(r, '\n');
-    }
-    if (!more) {
-        put_head(r, ev);
-    }
+    if (r->in_data && !more) { put(r, '\n'); }
+    if (!more) { put_head(r, ev); }
     put_bytes(r, ev->text, ev->len);
     r->in_data = ev->kind == ESTLS_AT_DATA && r->at.left;
-    if (!r->in_data) {
-        put(r, '\n');
-    }
+    if (!r->in_data) { put(r, '\n'); }
 }
 
 /* -- feeding --------------------------------------------------------------- */
@@ -141,9 +133,7 @@ static void start(run *r, const char *expect, size_t cap)
 static int event_sane(const run *r, const estls_at_event *ev, const char *p,
                       size_t n)
 {
-    if (ev->kind > ESTLS_AT_BAD || ev->tag > ESTLS_AT_WIFI_DOWN) {
-        return 0;
-    }
+    if (ev->kind > ESTLS_AT_BAD || ev->tag > ESTLS_AT_WIFI_DOWN) { return 0; }
     if (ev->kind == ESTLS_AT_DATA) {
         return ev->len > 0 && ev->text >= p && ev->text + ev->len <= p + n;
     }
@@ -253,9 +243,7 @@ static void urc_at_every_boundary(const transcript *t)
     for (cut = 1; cut <= t->len; cut++) {
         start(&one, t->expect, CAP);
         feed(&one, t->rx, cut, CHUNK);
-        if (t->rx[cut - 1] != '\n' || one.at.left || one.at.len) {
-            continue;
-        }
+        if (t->rx[cut - 1] != '\n' || one.at.left || one.at.len) { continue; }
         two = one;
         two.at.line = two.line;
         feed(&two, t->rx + cut, t->len - cut, CHUNK);
@@ -616,13 +604,9 @@ static size_t make_soup(char *soup, size_t cap)
 
     for (i = 0; i < count; i++) {
         const char *token = tokens[random_below((uint32_t)kinds_of)];
-        if (random_below(20) == 0) {
-            token = ""; /* a NUL */
-        }
+        if (random_below(20) == 0) { token = ""; /* a NUL */ }
         len = *token ? strlen(token) : 1;
-        if (n + len > cap) {
-            break;
-        }
+        if (n + len > cap) { break; }
         memcpy(soup + n, token, len);
         n += len;
     }

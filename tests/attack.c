@@ -259,9 +259,7 @@ static void case_30_floods_later(void)
             take_road(road);
             r.server.records = floods[i];
             rc = rig_connect(&r);
-            if (!rc) {
-                rc = rig_say(&r, "", reply, sizeof reply);
-            }
+            if (!rc) { rc = rig_say(&r, "", reply, sizeof reply); }
             CHECK_INT(rc, ESTLS_E_PROTO);
             rig_end(&r);
         }
@@ -306,9 +304,7 @@ static int outcome(const char *word)
     size_t i;
 
     for (i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(words[i].word, word) == 0) {
-            return words[i].rc;
-        }
+        if (strcmp(words[i].word, word) == 0) { return words[i].rc; }
     }
     return 1; /* either */
 }
@@ -320,9 +316,7 @@ static void certificate(const char *name, const char *word)
     int road, rc;
 
     /* refused rather than evaluated: a limit that the header names */
-    if (strcmp(name, "nc-satisfied") == 0) {
-        want = ESTLS_E_TRUST;
-    }
+    if (strcmp(name, "nc-satisfied") == 0) { want = ESTLS_E_TRUST; }
     for (road = 1; road < 4; road++) {
         snprintf(note, sizeof note, "case_33_34 %s (%s)", name, word);
         check_note = note;
@@ -330,9 +324,7 @@ static void certificate(const char *name, const char *word)
         rig_certificate(&r, name);
         rc = rig_connect(&r);
         CHECK(rc == want || (want == 1 && (!rc || rc == ESTLS_E_TRUST)));
-        if (rc) {
-            check_dead(rc);
-        }
+        if (rc) { check_dead(rc); }
         rig_end(&r);
     }
 }
@@ -350,9 +342,7 @@ static void case_33_34_certificates(const char *dir)
         count++;
     }
     CHECK(count >= 25);
-    if (index) {
-        fclose(index);
-    }
+    if (index) { fclose(index); }
 }
 
 /* -- resumption --------------------------------------------------------------- */

@@ -61,9 +61,7 @@ int bare_step(void)
     } else {
         p = br_ssl_engine_recvrec_buf(eng, &n);
         k = p ? io->read(io->user, p, n) : 0;
-        if (k > 0) {
-            br_ssl_engine_recvrec_ack(eng, (size_t)k);
-        }
+        if (k > 0) { br_ssl_engine_recvrec_ack(eng, (size_t)k); }
     }
     return (br_ssl_engine_current_state(eng) & BR_SSL_SENDAPP) != 0;
 }

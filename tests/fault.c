@@ -33,9 +33,7 @@ static int whole_session(void)
 {
     int rc = rig_connect(&r);
 
-    if (!rc) {
-        rc = rig_mail(&r);
-    }
+    if (!rc) { rc = rig_mail(&r); }
     return rc;
 }
 
@@ -80,9 +78,7 @@ static void failing_callbacks(void)
             }
             failures++;
             check_error(rc);
-            if (n % 16 == 0) {
-                check_reusable();
-            }
+            if (n % 16 == 0) { check_reusable(); }
             rig_end(&r);
         }
         CHECK(failures > 30);
@@ -135,9 +131,7 @@ static void failing_commands(void)
                 check_note = fault;
                 rig_fault(&r, fault);
                 rc = whole_session();
-                if (rc) {
-                    check_error(rc);
-                }
+                if (rc) { check_error(rc); }
                 CHECK(r.mails == 0 || r.mail_len == strlen(rig_body));
                 check_reusable();
                 rig_end(&r);

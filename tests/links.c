@@ -15,9 +15,7 @@ static int finish(int rc)
 {
     int steps = 20000;
 
-    if (rc < 0) {
-        return rc;
-    }
+    if (rc < 0) { return rc; }
     do {
         rc = estls_link_step(&l);
         world_idle(&r.w);
@@ -60,9 +58,7 @@ static int read_line(const estls_io *stream, char *line, int cap)
 
     while (steps-- && got < cap - 1 && (!got || line[got - 1] != '\n')) {
         n = stream->read(stream->user, line + got, 1);
-        if (n < 0) {
-            return n;
-        }
+        if (n < 0) { return n; }
         got += n;
         world_idle(&r.w);
     }
@@ -78,9 +74,7 @@ static int write_line(const estls_io *stream, const char *line)
 
     while (left && steps--) {
         n = stream->write(stream->user, line, left);
-        if (n < 0) {
-            return n;
-        }
+        if (n < 0) { return n; }
         line += n;
         left -= (size_t)n;
         world_idle(&r.w);
@@ -233,11 +227,9 @@ static int canned_dial(const char *answer)
     r.d.uart.write = canned_write;
     r.d.uart.tick = canned_tick;
     rc = estls_link_open(&l, &r.d);
-    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {
-    }
+    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {}
     rc = rc ? rc : estls_link_dial(&l, "host", 25, 0);
-    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {
-    }
+    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {}
     CHECK(steps > 0);
     return rc ? rc : estls_link_step(&l);
 }
@@ -272,8 +264,7 @@ static void dial_answers(void)
     CHECK_INT(canned_dial(""), ESTLS_E_TIMEOUT);
     /* a payload that nobody reads */
     CHECK_INT(canned_dial("CONNECT\r\n\r\nOK\r\n+IPD,9:xxxx"), ESTLS_OK);
-    while (estls_link_step(&l) == ESTLS_OK) {
-    }
+    while (estls_link_step(&l) == ESTLS_OK) {}
     CHECK_INT(estls_link_step(&l), ESTLS_E_TIMEOUT);
 }
 

@@ -155,9 +155,7 @@ int rig_step(rig *r)
 
     while (rc == ESTLS_BUSY && steps--) {
         rc = estls_step(&r->net);
-        if (rc == ESTLS_BUSY) {
-            world_idle(&r->w);
-        }
+        if (rc == ESTLS_BUSY) { world_idle(&r->w); }
     }
     estls_info(&r->net, &r->report);
     return rc;
@@ -181,14 +179,10 @@ static int write_all(rig *r, const char *text)
 
     while (left && r->w.now - t0 <= r->patience_ms) {
         n = estls_write(&r->net, text, left);
-        if (n < 0) {
-            return n;
-        }
+        if (n < 0) { return n; }
         text += n;
         left -= (size_t)n;
-        if (!n) {
-            world_idle(&r->w);
-        }
+        if (!n) { world_idle(&r->w); }
     }
     return left ? (int)ESTLS_BUSY : (int)ESTLS_OK;
 }
@@ -198,11 +192,8 @@ static int whole(const char *reply, size_t n)
 {
     size_t start = n;
 
-    if (n < 4 || reply[n - 1] != '\n') {
-        return 0;
-    }
-    for (start = n - 1; start > 0 && reply[start - 1] != '\n'; start--) {
-    }
+    if (n < 4 || reply[n - 1] != '\n') { return 0; }
+    for (start = n - 1; start > 0 && reply[start - 1] != '\n'; start--) {}
     return n - start > 4 && reply[start + 3] == ' ';
 }
 
@@ -212,18 +203,12 @@ int rig_say(rig *r, const char *text, char *reply, size_t cap)
     size_t got = 0;
     int n = write_all(r, text);
 
-    if (n > 0) {
-        return n;
-    }
+    if (n > 0) { return n; }
     while (n >= 0 && !whole(reply, got)) {
         n = estls_read(&r->net, reply + got, cap - 1 - got);
         got += (size_t)(n > 0 ? n : 0);
-        if (n == 0) {
-            world_idle(&r->w);
-        }
-        if (n >= 0 && r->w.now - t0 > r->patience_ms) {
-            return ESTLS_BUSY;
-        }
+        if (n == 0) { world_idle(&r->w); }
+        if (n >= 0 && r->w.now - t0 > r->patience_ms) { return ESTLS_BUSY; }
     }
     reply[got] = 0;
     return n < 0 ? n : (int)ESTLS_OK;
@@ -247,12 +232,8 @@ int rig_mail(rig *r)
 
     for (i = 0; i < sizeof talk / sizeof talk[0]; i++) {
         rc = rig_say(r, talk[i][0], reply, sizeof reply);
-        if (rc) {
-            return rc;
-        }
-        if (memcmp(reply, talk[i][1], 3) != 0) {
-            return ESTLS_E_REFUSED;
-        }
+        if (rc) { return rc; }
+        if (memcmp(reply, talk[i][1], 3) != 0) { return ESTLS_E_REFUSED; }
     }
     return ESTLS_OK;
 }
@@ -264,9 +245,7 @@ int rig_close(rig *r)
 
     while (rc == ESTLS_BUSY && steps--) {
         rc = estls_close(&r->net);
-        if (rc == ESTLS_BUSY) {
-            world_idle(&r->w);
-        }
+        if (rc == ESTLS_BUSY) { world_idle(&r->w); }
     }
     return rc;
 }
@@ -300,12 +279,8 @@ const char *rig_dead(rig *r, int rc)
 {
     char byte;
 
-    if (rc >= 0) {
-        return "it succeeded";
-    }
-    if (leaked(r)) {
-        return "clear text on the wire";
-    }
+    if (rc >= 0) { return "it succeeded"; }
+    if (leaked(r)) { return "clear text on the wire"; }
     if (estls_step(&r->net) != rc || estls_read(&r->net, &byte, 1) != rc ||
         estls_write(&r->net, "AUTH", 4) != rc) {
         return "the error does not stay";

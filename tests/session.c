@@ -325,9 +325,7 @@ static void heavy_steps(void)
 static int open_only(void)
 {
     world_open(&r.w, r.d.no_modem ? NULL : &r.modem, &r.server);
-    if (!r.d.uart.user) {
-        r.d.uart = r.w.uart;
-    }
+    if (!r.d.uart.user) { r.d.uart = r.w.uart; }
     return estls_open(&r.net, &r.d);
 }
 

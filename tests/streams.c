@@ -27,9 +27,7 @@ static void say(const char *text)
 {
     const size_t n = strlen(text);
 
-    if (fwrite(text, 1, n, stdout) != n) {
-        exit(1);
-    }
+    if (fwrite(text, 1, n, stdout) != n) { exit(1); }
     written += n;
 }
 
@@ -44,9 +42,7 @@ static void say_payload(void)
     for (i = 0; i < sizeof data; i++) {
         data[i] = (char)below(256);
     }
-    if (fwrite(data, 1, sizeof data, stdout) != sizeof data) {
-        exit(1);
-    }
+    if (fwrite(data, 1, sizeof data, stdout) != sizeof data) { exit(1); }
     written += sizeof data;
     payload += sizeof data;
 }

@@ -22,9 +22,7 @@ static int net_open(void *user, int id, const char *host, unsigned port)
 
     (void)port;
     snprintf(w->dialled, sizeof w->dialled, "%s", host);
-    if (strcmp(host, "unreachable.test") == 0) {
-        return -1;
-    }
+    if (strcmp(host, "unreachable.test") == 0) { return -1; }
     w->server[id] = malloc(sizeof *w->server[id]);
     smtpd_init(w->server[id], w->server_options);
     w->half_closed[id] = 0;
@@ -36,9 +34,7 @@ static int net_send(void *user, int id, const void *data, size_t len)
 {
     world *w = user;
 
-    if (!w->server[id]) {
-        return -1;
-    }
+    if (!w->server[id]) { return -1; }
     world_serve(w, id, data, len);
     return 0;
 }
@@ -64,9 +60,7 @@ static void world_network(world *w)
     int id;
 
     for (id = 0; w->modem && id < WORLD_LINKS; id++) {
-        if (!w->server[id]) {
-            continue;
-        }
+        if (!w->server[id]) { continue; }
         room = espat_net_room(w->modem, id);
         n = smtpd_output(w->server[id], bytes,
                          room < sizeof bytes ? room : sizeof bytes);
@@ -96,12 +90,8 @@ static int uart_read(void *user, void *dst, size_t cap)
     world *w = user;
     size_t n;
 
-    if (world_fails(w)) {
-        return ESTLS_E_IO;
-    }
-    if (w->read_max && cap > w->read_max) {
-        cap = w->read_max;
-    }
+    if (world_fails(w)) { return ESTLS_E_IO; }
+    if (w->read_max && cap > w->read_max) { cap = w->read_max; }
     if (w->cut_rx && cap > w->cut_rx - w->uart_rx) {
         cap = w->cut_rx - w->uart_rx;
     }
@@ -119,15 +109,9 @@ static int uart_write(void *user, const void *src, size_t len)
 {
     world *w = user;
 
-    if (world_fails(w)) {
-        return -1; /* as a POSIX function would */
-    }
-    if (w->write_max && len > w->write_max) {
-        len = w->write_max;
-    }
-    if (!w->modem && smtpd_closed(w->server[0])) {
-        return ESTLS_E_CLOSED;
-    }
+    if (world_fails(w)) { return -1; /* as a POSIX function would */ }
+    if (w->write_max && len > w->write_max) { len = w->write_max; }
+    if (!w->modem && smtpd_closed(w->server[0])) { return ESTLS_E_CLOSED; }
     if (w->modem) {
         len = espat_input(w->modem, src, len);
     } else {
@@ -183,13 +167,9 @@ void world_idle(world *w)
     wait = w->moved || wait < 1 ? 1 : wait > 100 ? 100 : wait;
     w->moved = 0;
     w->now += wait;
-    if (w->modem) {
-        espat_tick(w->modem, w->now);
-    }
+    if (w->modem) { espat_tick(w->modem, w->now); }
     for (id = 0; id < WORLD_LINKS; id++) {
-        if (w->server[id]) {
-            smtpd_elapse(w->server[id], wait);
-        }
+        if (w->server[id]) { smtpd_elapse(w->server[id], wait); }
     }
 }
 
@@ -199,9 +179,7 @@ int world_heard(const world *w, const char *needle)
     size_t i;
 
     for (i = 0; i + n <= w->heard_len; i++) {
-        if (memcmp(w->heard + i, needle, n) == 0) {
-            return 1;
-        }
+        if (memcmp(w->heard + i, needle, n) == 0) { return 1; }
     }
     return 0;
 }

@@ -156,10 +156,8 @@ static const struct espat_fault *fires(espat *e, enum espat_what what,
 {
     for (size_t i = 0; i < e->opt.faults; i++) {
         const struct espat_fault *f = &e->fault[i];
-        if (f->what != what || f->when != when || e->struck[i])
-            continue;
-        if (e->count[when] < f->nth)
-            continue;
+        if (f->what != what || f->when != when || e->struck[i]) continue;
+        if (e->count[when] < f->nth) continue;
         e->struck[i] = f->nth != 0;
         return f;
     }
@@ -210,8 +208,7 @@ static void say(espat *e, const char *format, ...)
     for (const char *line = text; *line;) {
         size_t len = strcspn(line, "\n");
         len += line[len] == '\n';
-        if (roll(e, e->opt.urc))
-            put_urc(e);
+        if (roll(e, e->opt.urc)) put_urc(e);
         put(e, line, len);
         line += len;
     }
@@ -219,16 +216,14 @@ static void say(espat *e, const char *format, ...)
 
 static void say_error(espat *e)
 {
-    if (e->set[SET_SYSLOG])
-        say(e, "ERR CODE:0x01090000\r\n");
+    if (e->set[SET_SYSLOG]) say(e, "ERR CODE:0x01090000\r\n");
     say(e, "\r\nERROR\r\n");
 }
 
 static void say_busy(espat *e)
 {
     bool sending = e->mode == MODE_SENDING && e->opt.generation == 1;
-    if (e->set[SET_SYSLOG])
-        say(e, "ERR CODE:0x010b0000\r\n");
+    if (e->set[SET_SYSLOG]) say(e, "ERR CODE:0x010b0000\r\n");
     say(e, "\r\nbusy %c...\r\n", sending ? 's' : 'p');
 }
 
@@ -257,8 +252,7 @@ static void link_free(struct link *l)
 static void link_settle(espat *e, int id)
 {
     struct link *l = &e->link[id];
-    if (l->state != LINK_DRAINING || l->len)
-        return;
+    if (l->state != LINK_DRAINING || l->len) return;
     link_free(l);
     say(e, "%sCLOSED\r\n", id_comma(e, id));
 }
@@ -266,8 +260,7 @@ static void link_settle(espat *e, int id)
 static void link_drop(espat *e, int id)
 {
     struct link *l = &e->link[id];
-    if (l->state != LINK_OPEN)
-        return;
+    if (l->state != LINK_OPEN) return;
     e->net.close(e->user, id);
     l->state = LINK_DRAINING;
     link_settle(e, id);
@@ -314,8 +307,7 @@ static void boot_noise(espat *e)
 static void power_down(espat *e)
 {
     for (int id = 0; id < ESPAT_LINKS; id++) {
-        if (e->link[id].state == LINK_OPEN)
-            e->net.close(e->user, id);
+        if (e->link[id].state == LINK_OPEN) e->net.close(e->user, id);
         link_free(&e->link[id]);
         e->link[id].pull = false;
     }
@@ -341,32 +333,26 @@ static void reset(espat *e)
 static void wifi_fault(espat *e, int32_t ms)
 {
     wifi_lost(e);
-    if (ms > 0)
-        arm(e, TIMER_WIFI, (uint32_t)ms);
+    if (ms > 0) arm(e, TIMER_WIFI, (uint32_t)ms);
 }
 
 static void hang_fault(espat *e, int32_t ms)
 {
     e->hung = true;
     e->last_words = e->out_len;
-    if (ms > 0)
-        arm(e, TIMER_HANG, (uint32_t)ms);
+    if (ms > 0) arm(e, TIMER_HANG, (uint32_t)ms);
 }
 
 /* Called after each event; the modem may be in MODE_BOOT afterwards. */
 static void strike(espat *e, enum espat_when when)
 {
     const struct espat_fault *f;
-    if (fires(e, ESPAT_URC, when))
-        put_urc(e);
+    if (fires(e, ESPAT_URC, when)) put_urc(e);
     if ((f = fires(e, ESPAT_CLOSED, when)))
         link_drop(e, f->arg < ESPAT_LINKS ? f->arg : e->last);
-    if ((f = fires(e, ESPAT_WIFI, when)))
-        wifi_fault(e, f->arg);
-    if ((f = fires(e, ESPAT_HANG, when)))
-        hang_fault(e, f->arg);
-    if (fires(e, ESPAT_RESET, when))
-        reset(e);
+    if ((f = fires(e, ESPAT_WIFI, when))) wifi_fault(e, f->arg);
+    if ((f = fires(e, ESPAT_HANG, when))) hang_fault(e, f->arg);
+    if (fires(e, ESPAT_RESET, when)) reset(e);
 }
 
 /* Time before the answer to this cmd or send. */
@@ -374,8 +360,7 @@ static uint32_t think(espat *e, enum espat_when when)
 {
     uint32_t ms = e->opt.delay_ms;
     const struct espat_fault *late = fires(e, ESPAT_LATE, when);
-    if (e->opt.jitter_ms)
-        ms += draw(e, e->opt.jitter_ms + 1);
+    if (e->opt.jitter_ms) ms += draw(e, e->opt.jitter_ms + 1);
     return ms + (late ? (uint32_t)late->arg : 0);
 }
 
@@ -412,14 +397,12 @@ static void block(espat *e, struct link *l, size_t len, bool push)
     put(e, l->data, missing < len ? len - missing : 0);
     l->len -= len;
     memmove(l->data, l->data + len, l->len);
-    if (fires(e, ESPAT_CRLF, ESPAT_IPD))
-        put(e, "\r\n", 2);
+    if (fires(e, ESPAT_CRLF, ESPAT_IPD)) put(e, "\r\n", 2);
 }
 
 static void push_raw(espat *e, struct link *l)
 {
-    if (out_room(e) <= OUT_RESERVE)
-        return;
+    if (out_room(e) <= OUT_RESERVE) return;
     put(e, l->data, l->len);
     l->len = 0;
 }
@@ -436,8 +419,7 @@ static void push(espat *e, struct link *l)
 
 static void announce(espat *e, struct link *l)
 {
-    if (l->announced)
-        return;
+    if (l->announced) return;
     l->announced = true;
     say(e, "\r\n+IPD,%s%zu\r\n", id_comma(e, (int)(l - e->link)), l->len);
 }
@@ -446,8 +428,7 @@ static void announce(espat *e, struct link *l)
 static void pump(espat *e, int id)
 {
     struct link *l = &e->link[id];
-    if (!l->len)
-        return;
+    if (!l->len) return;
     if (e->mode == MODE_RAW)
         push_raw(e, l);
     else if (pulls(e, l))
@@ -465,12 +446,10 @@ static char *unquote(char *s)
 {
     char *to = s;
     while (*s && *s != '"' && *s != ',') {
-        if (*s == '\\' && !*++s)
-            return NULL;
+        if (*s == '\\' && !*++s) return NULL;
         *to++ = *s++;
     }
-    if (*s != '"')
-        return NULL;
+    if (*s != '"') return NULL;
     *to = '\0';
     return s + 1;
 }
@@ -482,10 +461,8 @@ static bool split(struct args *a, char *s)
         a->quoted[i] = *s == '"';
         a->text[i] = s + a->quoted[i];
         s = a->quoted[i] ? unquote(s + 1) : s + strcspn(s, ",");
-        if (!s || (*s && *s != ','))
-            return false;
-        if (!*s)
-            return true;
+        if (!s || (*s && *s != ',')) return false;
+        if (!*s) return true;
         *s = '\0';
     }
     return false;
@@ -500,12 +477,10 @@ static const char *string_arg(const struct args *a, int i)
 /* Argument i if it is a decimal number up to max. */
 static bool number_arg(const struct args *a, int i, uint32_t max, uint32_t *n)
 {
-    if (i >= a->count || a->quoted[i])
-        return false;
+    if (i >= a->count || a->quoted[i]) return false;
     const char *s = a->text[i];
     size_t len = strlen(s);
-    if (!len || len > 10 || strspn(s, "0123456789") != len)
-        return false;
+    if (!len || len > 10 || strspn(s, "0123456789") != len) return false;
     unsigned long long v = strtoull(s, NULL, 10);
     *n = (uint32_t)v;
     return v <= max;
@@ -518,8 +493,7 @@ static bool link_arg(const espat *e, const struct args *a, uint32_t max,
 {
     uint32_t n = 0;
     *next = e->set[SET_CIPMUX] ? 1 : 0;
-    if (*next && !number_arg(a, 0, max, &n))
-        return false;
+    if (*next && !number_arg(a, 0, max, &n)) return false;
     *id = (int)n;
     return true;
 }
@@ -546,11 +520,9 @@ static enum result at_e1(espat *e, struct args *a)
 
 static enum result at_rst(espat *e, struct args *a)
 {
-    if (a->kind)
-        return RESULT_ERROR;
+    if (a->kind) return RESULT_ERROR;
     say(e, "\r\nOK\r\n");
-    if (e->joined)
-        wifi_lost(e);
+    if (e->joined) wifi_lost(e);
     reset(e);
     return RESULT_SAID;
 }
@@ -571,8 +543,7 @@ static enum result at_gmr(espat *e, struct args *a)
         "compile time(0000000):Jan  1 2024 00:00:00\r\n"
         "Bin version:v3.3.0.0(WROOM-32)\r\n\r\nOK\r\n",
     };
-    if (a->kind)
-        return RESULT_ERROR;
+    if (a->kind) return RESULT_ERROR;
     say(e, "%s", text[e->opt.generation - 1]);
     return RESULT_SAID;
 }
@@ -596,8 +567,7 @@ static enum result at_uart(espat *e, struct args *a)
     if (!baud || !number_arg(a, 1, 8, &n) || !number_arg(a, 2, 3, &n) ||
         !number_arg(a, 3, 2, &n) || !number_arg(a, 4, 3, &n))
         return RESULT_ERROR;
-    if (e->opt.baud)
-        e->opt.baud = baud;
+    if (e->opt.baud) e->opt.baud = baud;
     return RESULT_OK;
 }
 
@@ -627,15 +597,11 @@ static const struct {
  * links may change while one is open. */
 static bool setting_locked(espat *e, enum setting which)
 {
-    if (which == SET_CIPMODE)
-        return e->set[SET_CIPMUX];
-    if (which != SET_CIPMUX)
-        return false;
+    if (which == SET_CIPMODE) return e->set[SET_CIPMUX];
+    if (which != SET_CIPMUX) return false;
     for (int id = 0; id < ESPAT_LINKS; id++) {
-        if (e->link[id].state == LINK_FREE)
-            continue;
-        if (e->opt.generation == 1)
-            say(e, "link is builded\r\n");
+        if (e->link[id].state == LINK_FREE) continue;
+        if (e->opt.generation == 1) say(e, "link is builded\r\n");
         return true;
     }
     return e->set[SET_CIPMODE];
@@ -671,8 +637,7 @@ static enum result at_ciprecvtype(espat *e, struct args *a)
         !number_arg(a, next, 1, &mode))
         return RESULT_ERROR;
     for (int i = 0; i < ESPAT_LINKS; i++)
-        if (i == id || id == ESPAT_LINKS)
-            e->link[i].pull = mode;
+        if (i == id || id == ESPAT_LINKS) e->link[i].pull = mode;
     return RESULT_OK;
 }
 
@@ -697,14 +662,11 @@ static enum result at_cwjap(espat *e, struct args *a)
             say(e, "No AP\r\n");
         return RESULT_OK;
     }
-    if (a->kind != '=' || !ssid)
-        return RESULT_ERROR;
-    if (e->joined)
-        wifi_lost(e);
+    if (a->kind != '=' || !ssid) return RESULT_ERROR;
+    if (e->joined) wifi_lost(e);
     if (!known_ap(e, ssid, string_arg(a, 1))) {
         say(e, "+CWJAP:2\r\n");
-        if (e->opt.generation > 1)
-            return RESULT_ERROR;
+        if (e->opt.generation > 1) return RESULT_ERROR;
         say(e, "\r\nFAIL\r\n");
         return RESULT_SAID;
     }
@@ -715,12 +677,10 @@ static enum result at_cwjap(espat *e, struct args *a)
 
 static enum result at_cwqap(espat *e, struct args *a)
 {
-    if (a->kind)
-        return RESULT_ERROR;
+    if (a->kind) return RESULT_ERROR;
     e->stored = false;
     say(e, "\r\nOK\r\n");
-    if (e->joined)
-        wifi_lost(e);
+    if (e->joined) wifi_lost(e);
     return RESULT_SAID;
 }
 
@@ -728,13 +688,10 @@ static enum result at_cwqap(espat *e, struct args *a)
 static enum result at_cipsntpcfg(espat *e, struct args *a)
 {
     uint32_t enable;
-    if (a->kind != '=' || !number_arg(a, 0, 1, &enable))
-        return RESULT_ERROR;
-    if (a->count > 1)
-        e->zone = atoi(a->text[1]);
+    if (a->kind != '=' || !number_arg(a, 0, 1, &enable)) return RESULT_ERROR;
+    if (a->count > 1) e->zone = atoi(a->text[1]);
     e->armed[TIMER_SNTP] = false;
-    if (enable && e->opt.unix_time)
-        arm(e, TIMER_SNTP, e->opt.sntp_ms);
+    if (enable && e->opt.unix_time) arm(e, TIMER_SNTP, e->opt.sntp_ms);
     return RESULT_OK;
 }
 
@@ -743,8 +700,7 @@ static enum result at_cipsntptime(espat *e, struct args *a)
     char text[40];
     struct tm tm;
     time_t t = 0;
-    if (a->kind != '?')
-        return RESULT_ERROR;
+    if (a->kind != '?') return RESULT_ERROR;
     if (e->synced)
         t = (time_t)(e->opt.unix_time + e->zone * 3600 + e->now / 1000);
     gmtime_r(&t, &tm);
@@ -797,18 +753,15 @@ static enum result at_cipstart(espat *e, struct args *a)
         !number_arg(a, i + 2, 65535, &port) || !port)
         return RESULT_ERROR;
     if (e->link[id].state != LINK_FREE) {
-        if (e->opt.generation == 1)
-            say(e, "ALREADY CONNECTED\r\n");
+        if (e->opt.generation == 1) say(e, "ALREADY CONNECTED\r\n");
         return RESULT_ERROR;
     }
     if (!e->joined) {
-        if (e->opt.generation == 1)
-            say(e, "no ip\r\n");
+        if (e->opt.generation == 1) say(e, "no ip\r\n");
         return RESULT_ERROR;
     }
     e->count[ESPAT_OPEN]++;
-    if (fires(e, ESPAT_MUTE, ESPAT_OPEN))
-        return RESULT_SAID;
+    if (fires(e, ESPAT_MUTE, ESPAT_OPEN)) return RESULT_SAID;
     if (fires(e, ESPAT_FAIL, ESPAT_OPEN) ||
         e->net.open(e->user, id, host, port) != 0)
         return open_failed(e, id, host);
@@ -823,11 +776,9 @@ static enum result at_cipclose(espat *e, struct args *a)
     bool mux = e->set[SET_CIPMUX];
     if (a->kind != (mux ? '=' : 0) || !link_arg(e, a, ESPAT_LINKS, &id, &next))
         return RESULT_ERROR;
-    if (id < ESPAT_LINKS && e->link[id].state == LINK_FREE)
-        return RESULT_ERROR;
+    if (id < ESPAT_LINKS && e->link[id].state == LINK_FREE) return RESULT_ERROR;
     for (int i = 0; i < ESPAT_LINKS; i++) {
-        if (i != id && id != ESPAT_LINKS)
-            continue;
+        if (i != id && id != ESPAT_LINKS) continue;
         e->link[i].len = 0; /* what was not read is lost */
         link_settle(e, i);
         link_drop(e, i);
@@ -847,8 +798,7 @@ static void say_links(espat *e, const char *name)
 
 static enum result at_cipstate(espat *e, struct args *a)
 {
-    if (a->kind != '?')
-        return RESULT_ERROR;
+    if (a->kind != '?') return RESULT_ERROR;
     say_links(e, "CIPSTATE");
     return RESULT_OK;
 }
@@ -856,11 +806,9 @@ static enum result at_cipstate(espat *e, struct args *a)
 static enum result at_cipstatus(espat *e, struct args *a)
 {
     int status = e->joined ? 2 : 5;
-    if (a->kind)
-        return RESULT_ERROR;
+    if (a->kind) return RESULT_ERROR;
     for (int id = 0; id < ESPAT_LINKS; id++)
-        if (e->link[id].state == LINK_OPEN)
-            status = 3;
+        if (e->link[id].state == LINK_OPEN) status = 3;
     say(e, "STATUS:%d\r\n", status);
     say_links(e, "CIPSTATUS");
     return RESULT_OK;
@@ -868,8 +816,7 @@ static enum result at_cipstatus(espat *e, struct args *a)
 
 static enum result at_ciprecvlen(espat *e, struct args *a)
 {
-    if (a->kind != '?')
-        return RESULT_ERROR;
+    if (a->kind != '?') return RESULT_ERROR;
     long n[ESPAT_LINKS];
     for (int id = 0; id < ESPAT_LINKS; id++)
         n[id] = e->link[id].state == LINK_FREE ? -1 : (long)e->link[id].len;
@@ -885,8 +832,7 @@ static enum result at_ciprecvdata(espat *e, struct args *a)
         !number_arg(a, next, INT32_MAX, &most))
         return RESULT_ERROR;
     struct link *l = &e->link[id];
-    if (!pulls(e, l) || !l->len || !most)
-        return RESULT_ERROR;
+    if (!pulls(e, l) || !l->len || !most) return RESULT_ERROR;
     l->announced = false;
     block(e, l, l->len < most ? l->len : most, false);
     say(e, "\r\nOK\r\n");
@@ -901,8 +847,7 @@ static void prompt(espat *e, enum mode mode)
 {
     say(e, "\r\nOK\r\n");
     e->count[ESPAT_PROMPT]++;
-    if (fires(e, ESPAT_MUTE, ESPAT_PROMPT))
-        return;
+    if (fires(e, ESPAT_MUTE, ESPAT_PROMPT)) return;
     say(e, e->opt.generation == 1 ? "> " : "\r\n>");
     e->mode = mode;
     e->got = e->tx_len = 0;
@@ -919,8 +864,7 @@ static enum result send_counted(espat *e, struct args *a, uint32_t most)
         !number_arg(a, next, most, &len) || !len)
         return RESULT_ERROR;
     if (e->link[id].state != LINK_OPEN) {
-        if (e->opt.generation == 1)
-            say(e, "link is not valid\r\n");
+        if (e->opt.generation == 1) say(e, "link is not valid\r\n");
         return RESULT_ERROR;
     }
     e->target = e->last = id;
@@ -963,19 +907,16 @@ static void tx_flush(espat *e)
 /* Transparent mode sends what has come when the host pauses. */
 static void raw_flush(espat *e)
 {
-    if (e->mode == MODE_RAW && e->tx_len)
-        tx_flush(e);
+    if (e->mode == MODE_RAW && e->tx_len) tx_flush(e);
 }
 
 static void send_complete(espat *e)
 {
     e->mode = MODE_SENDING;
     e->count[ESPAT_SEND]++;
-    if (!e->parallel)
-        say(e, "\r\nRecv %zu bytes\r\n", e->want);
+    if (!e->parallel) say(e, "\r\nRecv %zu bytes\r\n", e->want);
     strike(e, ESPAT_SEND);
-    if (e->mode != MODE_SENDING)
-        return;
+    if (e->mode != MODE_SENDING) return;
     tx_flush(e);
     if (fires(e, ESPAT_MUTE, ESPAT_SEND))
         e->mode = MODE_COMMAND;
@@ -1056,16 +997,12 @@ static enum result dispatch(espat *e)
 {
     struct args a = {0};
     char *name = e->running + 2;
-    if (strncmp(e->running, "AT", 2))
-        return RESULT_ERROR;
+    if (strncmp(e->running, "AT", 2)) return RESULT_ERROR;
     char *tail = name + strcspn(name, "=?");
     a.kind = *tail;
-    if (a.kind == '?' && tail[1])
-        return RESULT_ERROR;
-    if (a.kind)
-        *tail++ = '\0';
-    if (a.kind == '=' && !split(&a, tail))
-        return RESULT_ERROR;
+    if (a.kind == '?' && tail[1]) return RESULT_ERROR;
+    if (a.kind) *tail++ = '\0';
+    if (a.kind == '=' && !split(&a, tail)) return RESULT_ERROR;
     return run_named(e, name, &a);
 }
 
@@ -1087,11 +1024,9 @@ static void echo(espat *e)
 {
     size_t cut = e->line_len;
     bool torn = roll(e, e->opt.urc);
-    if (torn)
-        cut = draw(e, (uint32_t)e->line_len + 1);
+    if (torn) cut = draw(e, (uint32_t)e->line_len + 1);
     put(e, e->line, cut);
-    if (torn)
-        put_urc(e);
+    if (torn) put_urc(e);
     put(e, e->line + cut, e->line_len - cut);
     put(e, "\r\r\n", 3);
 }
@@ -1108,8 +1043,7 @@ static void command_received(espat *e)
 {
     e->count[ESPAT_CMD]++;
     strike(e, ESPAT_CMD);
-    if (e->mode == MODE_BOOT || fires(e, ESPAT_MUTE, ESPAT_CMD))
-        return;
+    if (e->mode == MODE_BOOT || fires(e, ESPAT_MUTE, ESPAT_CMD)) return;
     if (roll(e, e->opt.busy) || fires(e, ESPAT_BUSY, ESPAT_CMD))
         say_busy(e);
     else
@@ -1126,8 +1060,7 @@ static void line_complete(espat *e)
     if (e->mode == MODE_SENDING || e->armed[TIMER_COMMAND]) {
         say_busy(e);
     } else {
-        if (e->echo)
-            echo(e);
+        if (e->echo) echo(e);
         command_received(e);
     }
     e->line_len = 0;
@@ -1165,8 +1098,7 @@ static void data_byte(espat *e, uint8_t byte)
         return;
     }
     plus_release(e);
-    if (e->mode != MODE_BOOT)
-        payload(e, byte);
+    if (e->mode != MODE_BOOT) payload(e, byte);
 }
 
 static void input_byte(espat *e, uint8_t byte)
@@ -1209,15 +1141,13 @@ static void on_boot(espat *e)
 {
     e->mode = MODE_COMMAND;
     say(e, "\r\nready\r\n");
-    if (e->stored)
-        wifi_joined(e);
+    if (e->stored) wifi_joined(e);
 }
 
 static void on_sntp(espat *e)
 {
     e->synced = true;
-    if (e->opt.generation > 1)
-        say(e, "+TIME_UPDATED\r\n");
+    if (e->opt.generation > 1) say(e, "+TIME_UPDATED\r\n");
 }
 
 static void on_hang(espat *e)
@@ -1234,8 +1164,7 @@ static void run_timers(espat *e)
         [TIMER_SNTP] = on_sntp,        [TIMER_HANG] = on_hang,
     };
     for (int t = 0; t < TIMERS; t++) {
-        if (!e->armed[t] || until(e, e->at[t]))
-            continue;
+        if (!e->armed[t] || until(e, e->at[t])) continue;
         e->armed[t] = false;
         on[t](e);
     }
@@ -1250,18 +1179,15 @@ espat *espat_new(const struct espat_options *opt, const struct espat_net *net,
         opt->generation > 3)
         return NULL;
     espat *e = calloc(1, sizeof *e);
-    if (!e)
-        return NULL;
+    if (!e) return NULL;
     e->opt = *opt;
     if (opt->faults)
         memcpy(e->fault, opt->fault, opt->faults * sizeof *opt->fault);
-    if (!e->opt.generation)
-        e->opt.generation = 1;
+    if (!e->opt.generation) e->opt.generation = 1;
     e->net = *net;
     e->user = user;
     e->random = opt->seed ^ 0x9e3779b9;
-    if (!e->random)
-        e->random = 1;
+    if (!e->random) e->random = 1;
     settings_reset(e);
     e->joined = e->stored = !opt->fresh;
     snprintf(e->ssid, sizeof e->ssid, "%s", opt->ssid ? opt->ssid : "espat");
@@ -1278,8 +1204,7 @@ size_t espat_input(espat *e, const void *data, size_t len)
     const uint8_t *p = data;
     size_t n = 0;
     while (n < len && (e->hung || out_room(e) > OUT_RESERVE)) {
-        if (!e->hung)
-            input_byte(e, p[n]);
+        if (!e->hung) input_byte(e, p[n]);
         n++;
     }
     raw_flush(e);
@@ -1295,12 +1220,9 @@ static size_t out_pending(const espat *e)
 static size_t out_allowed(espat *e, size_t cap)
 {
     size_t n = out_pending(e) < cap ? out_pending(e) : cap;
-    if (e->opt.chunk && n > e->opt.chunk)
-        n = e->opt.chunk;
-    if (e->opt.baud && n > e->credit / 10000)
-        n = (size_t)(e->credit / 10000);
-    if (e->opt.random_chunk && n)
-        n = 1 + draw(e, (uint32_t)n);
+    if (e->opt.chunk && n > e->opt.chunk) n = e->opt.chunk;
+    if (e->opt.baud && n > e->credit / 10000) n = (size_t)(e->credit / 10000);
+    if (e->opt.random_chunk && n) n = 1 + draw(e, (uint32_t)n);
     return n;
 }
 
@@ -1315,8 +1237,7 @@ size_t espat_output(espat *e, void *data, size_t cap)
     e->last_words -= e->hung ? n : 0;
     e->credit -= e->opt.baud ? n * 10000 : 0;
     for (int id = 0; n && id < ESPAT_LINKS; id++)
-        if (e->mode == MODE_RAW || !pulls(e, &e->link[id]))
-            pump(e, id);
+        if (e->mode == MODE_RAW || !pulls(e, &e->link[id])) pump(e, id);
     return n;
 }
 
@@ -1324,8 +1245,7 @@ void espat_tick(espat *e, uint32_t now_ms)
 {
     /* An idle UART saves up no time. */
     e->credit += (uint64_t)(now_ms - e->now) * e->opt.baud;
-    if (!out_pending(e))
-        e->credit = 0;
+    if (!out_pending(e)) e->credit = 0;
     e->now = e->count[ESPAT_MS] = now_ms;
     strike(e, ESPAT_MS);
     run_timers(e);
@@ -1334,10 +1254,8 @@ void espat_tick(espat *e, uint32_t now_ms)
 /* Milliseconds until the UART has sent one more byte. */
 static uint32_t out_due(const espat *e)
 {
-    if (!out_pending(e))
-        return UINT32_MAX;
-    if (!e->opt.baud || e->credit >= 10000)
-        return 0;
+    if (!out_pending(e)) return UINT32_MAX;
+    if (!e->opt.baud || e->credit >= 10000) return 0;
     return (uint32_t)((10000 - e->credit + e->opt.baud - 1) / e->opt.baud);
 }
 
@@ -1345,8 +1263,7 @@ uint32_t espat_due(const espat *e)
 {
     uint32_t due = out_due(e);
     for (int t = 0; t < TIMERS; t++)
-        if (e->armed[t] && until(e, e->at[t]) < due)
-            due = until(e, e->at[t]);
+        if (e->armed[t] && until(e, e->at[t]) < due) due = until(e, e->at[t]);
     for (size_t i = 0; i < e->opt.faults; i++)
         if (e->fault[i].when == ESPAT_MS && !e->struck[i] &&
             until(e, e->fault[i].nth) < due)
@@ -1393,8 +1310,7 @@ size_t espat_net_data(espat *e, int id, const void *data, size_t len)
 void espat_net_closed(espat *e, int id)
 {
     struct link *l = &e->link[id];
-    if (l->state != LINK_OPEN)
-        return;
+    if (l->state != LINK_OPEN) return;
     l->state = LINK_DRAINING;
     link_settle(e, id);
 }

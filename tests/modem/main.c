@@ -89,20 +89,17 @@ static void on_signal(int number)
 
 static void trace_flush(struct trace *t)
 {
-    if (t->len)
-        fprintf(stderr, "%c %.*s\n", t->mark, (int)t->len, t->text);
+    if (t->len) fprintf(stderr, "%c %.*s\n", t->mark, (int)t->len, t->text);
     t->len = 0;
 }
 
 static void trace_byte(struct trace *t, uint8_t byte)
 {
     const char *format = isprint(byte) ? "%c" : "\\x%02x";
-    if (byte == '\r' || byte == '\n')
-        format = byte == '\r' ? "\\r" : "\\n";
+    if (byte == '\r' || byte == '\n') format = byte == '\r' ? "\\r" : "\\n";
     t->len += (size_t)snprintf(t->text + t->len, sizeof t->text - t->len,
                                format, byte);
-    if (byte == '\n' || t->len >= LOG_WIDTH)
-        trace_flush(t);
+    if (byte == '\n' || t->len >= LOG_WIDTH) trace_flush(t);
 }
 
 static void trace(struct trace *t, const uint8_t *data, size_t len)
@@ -117,8 +114,7 @@ static bool parse_port(const char *text, in_port_t *port)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 1 || n > 65535)
-        return false;
+    if (end == text || *end || n < 1 || n > 65535) return false;
     *port = htons((uint16_t)n);
     return true;
 }
@@ -128,8 +124,7 @@ static bool parse_address(const char *text, struct sockaddr_in *to)
 {
     char ip[INET_ADDRSTRLEN];
     const char *colon = strchr(text, ':');
-    if (!colon || (size_t)(colon - text) >= sizeof ip)
-        return false;
+    if (!colon || (size_t)(colon - text) >= sizeof ip) return false;
     snprintf(ip, sizeof ip, "%.*s", (int)(colon - text), text);
     *to = (struct sockaddr_in){.sin_family = AF_INET};
     return inet_pton(AF_INET, ip, &to->sin_addr) == 1 &&
@@ -140,8 +135,7 @@ static bool parse_address(const char *text, struct sockaddr_in *to)
 static bool parse_map(struct map *m, const char *text)
 {
     const char *equals = strchr(text, '=');
-    if (!equals || (size_t)(equals - text) >= sizeof m->name)
-        return false;
+    if (!equals || (size_t)(equals - text) >= sizeof m->name) return false;
     snprintf(m->name, sizeof m->name, "%.*s", (int)(equals - text), text);
     return parse_address(equals + 1, &m->to);
 }
@@ -150,8 +144,7 @@ static bool look_up(const char *host, struct sockaddr_in *to)
 {
     struct addrinfo hint = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
-    if (getaddrinfo(host, NULL, &hint, &found))
-        return false;
+    if (getaddrinfo(host, NULL, &hint, &found)) return false;
     memcpy(to, found->ai_addr, sizeof *to);
     freeaddrinfo(found);
     return true;
@@ -176,8 +169,7 @@ static bool resolve(const char *host, unsigned port, struct sockaddr_in *to)
     else if (inet_pton(AF_INET, host, &to->sin_addr) != 1 &&
              !(program.allow_any && look_up(host, to)))
         return false;
-    if (i == program.maps)
-        to->sin_port = htons((uint16_t)port);
+    if (i == program.maps) to->sin_port = htons((uint16_t)port);
     return program.allow_any || is_loopback(to);
 }
 
@@ -185,8 +177,7 @@ static bool resolve(const char *host, unsigned port, struct sockaddr_in *to)
 
 static void peer_free(struct peer *p)
 {
-    if (p->state != PEER_NONE)
-        close(p->fd);
+    if (p->state != PEER_NONE) close(p->fd);
     p->state = PEER_NONE;
     p->out_len = 0;
 }
@@ -197,10 +188,8 @@ static bool connected(int fd, const struct sockaddr_in *to)
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
     int error = 0;
     socklen_t len = sizeof error;
-    if (!connect(fd, (const struct sockaddr *)to, sizeof *to))
-        return true;
-    if (errno != EINPROGRESS || poll(&wait, 1, CONNECT_MS) != 1)
-        return false;
+    if (!connect(fd, (const struct sockaddr *)to, sizeof *to)) return true;
+    if (errno != EINPROGRESS || poll(&wait, 1, CONNECT_MS) != 1) return false;
     return !getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) && !error;
 }
 
@@ -215,11 +204,9 @@ static int net_open(void *user, int id, const char *host, unsigned port)
         return -1;
     }
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (p->fd < 0)
-        return -1;
+    if (p->fd < 0) return -1;
     p->state = PEER_OPEN;
-    if (connected(p->fd, &to))
-        return 0;
+    if (connected(p->fd, &to)) return 0;
     peer_free(p);
     return -1;
 }
@@ -235,14 +222,12 @@ static void peer_flush(int id)
     struct peer *p = &program.peer[id];
     ssize_t n = send(p->fd, p->out, p->out_len, MSG_NOSIGNAL);
     if (n < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            peer_lost(id);
+        if (errno != EAGAIN && errno != EINTR) peer_lost(id);
         return;
     }
     p->out_len -= (size_t)n;
     memmove(p->out, p->out + n, p->out_len);
-    if (p->out_len)
-        return;
+    if (p->out_len) return;
     if (p->state == PEER_FLUSHING)
         peer_free(p);
     else if (p->state == PEER_LEAVING)
@@ -253,8 +238,7 @@ static int net_send(void *user, int id, const void *data, size_t len)
 {
     struct peer *p = &program.peer[id];
     (void)user;
-    if (p->state != PEER_OPEN || len > sizeof p->out - p->out_len)
-        return -1;
+    if (p->state != PEER_OPEN || len > sizeof p->out - p->out_len) return -1;
     memcpy(p->out + p->out_len, data, len);
     p->out_len += len;
     return 0;
@@ -264,11 +248,9 @@ static void net_close(void *user, int id)
 {
     struct peer *p = &program.peer[id];
     (void)user;
-    if (p->state != PEER_OPEN)
-        return;
+    if (p->state != PEER_OPEN) return;
     p->state = PEER_LEAVING;
-    if (!p->out_len)
-        shutdown(p->fd, SHUT_WR);
+    if (!p->out_len) shutdown(p->fd, SHUT_WR);
 }
 
 static void peer_ended(int id)
@@ -279,8 +261,7 @@ static void peer_ended(int id)
         p->state = PEER_FLUSHING;
     else
         peer_free(p);
-    if (open)
-        espat_net_closed(program.modem, id);
+    if (open) espat_net_closed(program.modem, id);
 }
 
 static void peer_read(int id)
@@ -288,8 +269,7 @@ static void peer_read(int id)
     struct peer *p = &program.peer[id];
     uint8_t data[2048];
     size_t room = espat_net_room(program.modem, id);
-    if (p->state == PEER_LEAVING || room > sizeof data)
-        room = sizeof data;
+    if (p->state == PEER_LEAVING || room > sizeof data) room = sizeof data;
     ssize_t n = recv(p->fd, data, room, 0);
     if (n > 0 && p->state == PEER_OPEN)
         espat_net_data(program.modem, id, data, (size_t)n);
@@ -306,18 +286,15 @@ static short peer_events(int id)
     if (p->state == PEER_LEAVING ||
         (p->state == PEER_OPEN && espat_net_room(program.modem, id)))
         events |= POLLIN;
-    if (p->state != PEER_NONE && p->out_len)
-        events |= POLLOUT;
+    if (p->state != PEER_NONE && p->out_len) events |= POLLOUT;
     return (short)events;
 }
 
 static void peer_serve(int id, short ready)
 {
     const struct peer *p = &program.peer[id];
-    if ((ready & (POLLOUT | POLLERR)) && p->out_len)
-        peer_flush(id);
-    if ((ready & ~POLLOUT) && (peer_events(id) & POLLIN))
-        peer_read(id);
+    if ((ready & (POLLOUT | POLLERR)) && p->out_len) peer_flush(id);
+    if ((ready & ~POLLOUT) && (peer_events(id) & POLLIN)) peer_read(id);
 }
 
 /* ---- the host --------------------------------------------------------- */
@@ -342,8 +319,7 @@ static void host_take(void)
 static bool host_read(void)
 {
     ssize_t n = read(program.in, program.from, sizeof program.from);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
+    if (n < 0) return errno == EAGAIN || errno == EINTR;
     trace(&program.heard, program.from, (size_t)n);
     program.from_len = (size_t)n;
     return n > 0;
@@ -353,8 +329,7 @@ static bool host_read(void)
 static bool host_write(void)
 {
     ssize_t n = write(program.out, program.to, program.to_len);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
+    if (n < 0) return errno == EAGAIN || errno == EINTR;
     program.to_len -= (size_t)n;
     memmove(program.to, program.to + n, program.to_len);
     return true;
@@ -362,8 +337,7 @@ static bool host_write(void)
 
 static void host_fill(void)
 {
-    if (program.to_len)
-        return;
+    if (program.to_len) return;
     program.to_len = espat_output(program.modem, program.to, sizeof program.to);
     trace(&program.spoken, program.to, program.to_len);
 }
@@ -384,18 +358,15 @@ static uint32_t clock_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     int64_t ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-    if (!first)
-        first = ms;
+    if (!first) first = ms;
     return (uint32_t)(ms - first);
 }
 
 static struct timespec patience(void)
 {
     uint32_t ms = espat_due(program.modem);
-    if (ms > 60000)
-        ms = 60000;
-    if (program.to_len && ms < BLOCKED_MS)
-        ms = BLOCKED_MS;
+    if (ms > 60000) ms = 60000;
+    if (program.to_len && ms < BLOCKED_MS) ms = BLOCKED_MS;
     return (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
 }
 
@@ -423,19 +394,15 @@ static bool serve(const sigset_t *mask)
     struct timespec wait = patience();
     int n = ppoll(fd, POLLS, &wait, mask);
     espat_tick(program.modem, clock_ms());
-    if (n < 0)
-        return errno == EINTR;
+    if (n < 0) return errno == EINTR;
     for (int id = 0; id < ESPAT_LINKS; id++)
-        if (fd[id].revents)
-            peer_serve(id, fd[id].revents);
-    if (fd[HOST_OUT].revents && !host_write())
-        return false;
+        if (fd[id].revents) peer_serve(id, fd[id].revents);
+    if (fd[HOST_OUT].revents && !host_write()) return false;
     if (fd[HOST_IN].revents && !host_read()) {
         host_finish();
         return false;
     }
-    if (program.from_len)
-        host_take();
+    if (program.from_len) host_take();
     return true;
 }
 
@@ -459,13 +426,10 @@ static bool open_pty(void)
         !(name = ptsname(program.in)))
         return false;
     program.slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (program.slave < 0 || tcgetattr(program.slave, &raw))
-        return false;
+    if (program.slave < 0 || tcgetattr(program.slave, &raw)) return false;
     cfmakeraw(&raw);
-    if (tcsetattr(program.slave, TCSANOW, &raw))
-        return false;
-    if (program.link && !replace_link(name, program.link))
-        return false;
+    if (tcsetattr(program.slave, TCSANOW, &raw)) return false;
+    if (program.link && !replace_link(name, program.link)) return false;
     puts(name);
     return !fflush(stdout);
 }
@@ -488,8 +452,7 @@ static void follow_parent(void)
 {
     pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        stop = 1;
+    if (getppid() != parent) stop = 1;
 }
 
 /* ---- options ---------------------------------------------------------- */
@@ -595,16 +558,14 @@ static void add_map(struct argp_state *state, const char *text)
 static void set_password(struct argp_state *state, const char *name)
 {
     program.opt.password = getenv(name);
-    if (!program.opt.password)
-        argp_error(state, "%s is not set", name);
+    if (!program.opt.password) argp_error(state, "%s is not set", name);
 }
 
 static void check_options(struct argp_state *state)
 {
     if (program.pty == program.stdio)
         argp_error(state, "either --pty or --stdio");
-    if (program.link && !program.pty)
-        argp_error(state, "--link needs --pty");
+    if (program.link && !program.pty) argp_error(state, "--link needs --pty");
 }
 
 /* Options of the modem itself. */
@@ -665,8 +626,7 @@ int main(int argc, char **argv)
     program.opt.fault = program.fault;
 
     catch_signals(&mask);
-    if (program.die_with_parent)
-        follow_parent();
+    if (program.die_with_parent) follow_parent();
     program.modem = espat_new(&program.opt, &net, NULL);
     if (!program.modem || (program.pty && !open_pty())) {
         perror("espat");
@@ -677,8 +637,7 @@ int main(int argc, char **argv)
         ;
     trace_flush(&program.heard);
     trace_flush(&program.spoken);
-    if (program.link)
-        unlink(program.link);
+    if (program.link) unlink(program.link);
     espat_free(program.modem);
     return 0;
 }

@@ -35,12 +35,10 @@ static int peer_open(void *user, int id, const char *host, unsigned port)
 static int peer_send(void *user, int id, const void *data, size_t len)
 {
     struct rig *r = user;
-    if (len > sizeof r->peer - r->peer_len)
-        return -1;
+    if (len > sizeof r->peer - r->peer_len) return -1;
     memcpy(r->peer + r->peer_len, data, len);
     r->peer_len += len;
-    if (r->echo)
-        espat_net_data(r->modem, id, data, len);
+    if (r->echo) espat_net_data(r->modem, id, data, len);
     return 0;
 }
 
@@ -61,12 +59,10 @@ static void start(const char *const *faults)
     espat_free(rig.modem);
     memset(&rig, 0, sizeof rig);
     for (; faults && *faults; faults++)
-        if (!espat_fault_parse(&rig.fault[opt.faults++], *faults))
-            abort();
+        if (!espat_fault_parse(&rig.fault[opt.faults++], *faults)) abort();
     opt.fault = rig.fault;
     rig.modem = espat_new(&opt, &net, &rig);
-    if (!rig.modem)
-        abort();
+    if (!rig.modem) abort();
 }
 
 static void start_gen(int generation, const char *const *faults)
@@ -782,8 +778,7 @@ static void test_garbage(void)
             x = x * 1664525 + 1013904223;
             host(piece[(x >> 16) % (sizeof piece / sizeof *piece)]);
             from_peer((int)((x >> 8) % ESPAT_LINKS), "data");
-            if (x >> 30 == 0)
-                wait_ms(30);
+            if (x >> 30 == 0) wait_ms(30);
             forget();
             rig.peer_len = 0;
         }

@@ -8,9 +8,7 @@ static void reserve(struct bytes *queue, size_t len)
 {
     unsigned char *block = queue->data ? queue->data - queue->start : NULL;
 
-    if (queue->len > 0) {
-        memmove(block, queue->data, queue->len);
-    }
+    if (queue->len > 0) { memmove(block, queue->data, queue->len); }
     queue->start = 0;
     if (queue->capacity < queue->len + len) {
         queue->capacity = 2 * (queue->len + len);
@@ -18,16 +16,12 @@ static void reserve(struct bytes *queue, size_t len)
     } else {
         queue->data = block;
     }
-    if (queue->data == NULL) {
-        abort();
-    }
+    if (queue->data == NULL) { abort(); }
 }
 
 void bytes_append(struct bytes *queue, const void *data, size_t len)
 {
-    if (len == 0) {
-        return;
-    }
+    if (len == 0) { return; }
     if (queue->capacity - queue->start - queue->len < len) {
         reserve(queue, len);
     }
@@ -51,8 +45,6 @@ void bytes_truncate(struct bytes *queue, size_t len)
 
 void bytes_free(struct bytes *queue)
 {
-    if (queue->data != NULL) {
-        free(queue->data - queue->start);
-    }
+    if (queue->data != NULL) { free(queue->data - queue->start); }
     memset(queue, 0, sizeof *queue);
 }

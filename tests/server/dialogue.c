@@ -35,9 +35,7 @@ static void say(struct dialogue *d, const char *format, ...)
 /* Says what the options want said instead. Returns false if nothing is. */
 static bool say_verbatim(struct dialogue *d, const struct smtpd_blob *blob)
 {
-    if (blob->bytes == NULL) {
-        return false;
-    }
+    if (blob->bytes == NULL) { return false; }
     log_line(d, true, "(verbatim)");
     bytes_append(d->reply, blob->bytes, blob->len);
     return true;
@@ -77,9 +75,7 @@ static int base64_decode(const char *text, unsigned char *out)
     }
     for (size_t i = 0; i < len; i++) {
         int value = base64_value(text[i]);
-        if (value < 0) {
-            return -1;
-        }
+        if (value < 0) { return -1; }
         bits = bits << 6 | (unsigned)value;
         if (i % 4 != 0) {
             out[made++] = (unsigned char)(bits >> (6 - i % 4 * 2));
@@ -94,9 +90,7 @@ static bool take_text(const unsigned char **at, size_t *left,
 {
     size_t len = strlen(expected) + !last;
 
-    if (*left < len || memcmp(*at, expected, len) != 0) {
-        return false;
-    }
+    if (*left < len || memcmp(*at, expected, len) != 0) { return false; }
     *at += len;
     *left -= len;
     return true;
@@ -143,9 +137,7 @@ static int response_is(const char *response, const char *text)
     unsigned char message[SMTPD_LINE_MAX];
     int len = base64_decode(response, message);
 
-    if (len < 0) {
-        return -1;
-    }
+    if (len < 0) { return -1; }
     return (size_t)len == strlen(text) &&
            memcmp(message, text, (size_t)len) == 0;
 }
@@ -304,9 +296,7 @@ static bool take_path(const char *text, char path[SMTPD_PATH_MAX + 1])
         return false;
     }
     len = (size_t)(end - text) - 1;
-    if (len > SMTPD_PATH_MAX) {
-        return false;
-    }
+    if (len > SMTPD_PATH_MAX) { return false; }
     memcpy(path, text + 1, len);
     path[len] = '\0';
     return true;
@@ -482,9 +472,7 @@ enum smtpd_action dialogue_input(struct dialogue *d, unsigned char byte)
 {
     d->action = SMTPD_CONTINUE;
     add_byte(d, byte);
-    if (byte != '\n') {
-        return d->action;
-    }
+    if (byte != '\n') { return d->action; }
     if (d->line_len < 2 || d->line[d->line_len - 2] != '\r') {
         d->bare_newline = true;
         return d->action;

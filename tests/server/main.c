@@ -158,9 +158,7 @@ static struct smtpd_blob parse_text(struct argp_state *state, const char *text)
     char *bytes = malloc(strlen(text) + 1);
     size_t len = 0;
 
-    if (bytes == NULL) {
-        die("malloc");
-    }
+    if (bytes == NULL) { die("malloc"); }
     while (*text != '\0') {
         char c = *text++;
         bytes[len++] = c == '\\' ? parse_escape(state, &text) : c;
@@ -300,22 +298,16 @@ static void save_mail(const char *dir, const struct smtpd_mail *mail)
 
     snprintf(path, sizeof path, "%s/%u.eml", dir, ++number);
     file = fopen(path, "wb");
-    if (file == NULL) {
-        die(path);
-    }
+    if (file == NULL) { die(path); }
     write_mail(file, mail);
-    if (fclose(file) != 0) {
-        die(path);
-    }
+    if (fclose(file) != 0) { die(path); }
 }
 
 static void receive_mail(void *context, const struct smtpd_mail *mail)
 {
     const struct settings *settings = context;
 
-    if (settings->mail_dir != NULL) {
-        save_mail(settings->mail_dir, mail);
-    }
+    if (settings->mail_dir != NULL) { save_mail(settings->mail_dir, mail); }
     if (settings->print_mail) {
         write_mail(stdout, mail);
         fflush(stdout);
@@ -351,9 +343,7 @@ static int open_listener(const struct settings *settings)
 static struct connection **free_slot(void)
 {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        if (connections[i] == NULL) {
-            return &connections[i];
-        }
+        if (connections[i] == NULL) { return &connections[i]; }
     }
     return NULL;
 }
@@ -363,9 +353,7 @@ static void open_connection(struct connection **slot, int listener,
 {
     int fd = accept(listener, NULL, NULL);
 
-    if (fd < 0) {
-        return;
-    }
+    if (fd < 0) { return; }
     *slot = calloc(1, sizeof **slot);
     if (*slot == NULL || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
         die("connection");
@@ -433,13 +421,9 @@ static void finish(struct connection *c)
 /* Does what `events` allow. Returns false when the connection is over. */
 static bool progress(struct connection *c, short events)
 {
-    if ((events & POLLOUT) && !transmit(c)) {
-        return false;
-    }
+    if ((events & POLLOUT) && !transmit(c)) { return false; }
     /* After EOF only errors are left to be told by poll. */
-    if ((events & ~POLLOUT) && (c->eof || !receive(c))) {
-        return false;
-    }
+    if ((events & ~POLLOUT) && (c->eof || !receive(c))) { return false; }
     return c->linger_ms > 0 && (!c->eof || has_output(c));
 }
 
@@ -472,9 +456,7 @@ static unsigned elapsed_ms(void)
 static void elapse(struct connection *c, unsigned ms)
 {
     smtpd_elapse(&c->server, ms);
-    if (c->finished) {
-        c->linger_ms -= ms < c->linger_ms ? ms : c->linger_ms;
-    }
+    if (c->finished) { c->linger_ms -= ms < c->linger_ms ? ms : c->linger_ms; }
 }
 
 /* Fills in what to poll for; returns how long to at most. */
@@ -485,14 +467,10 @@ static int prepare(struct pollfd *polled, unsigned ms)
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         struct connection *c = connections[i];
         polled[i] = (struct pollfd){.fd = c ? c->fd : -1};
-        if (c == NULL) {
-            continue;
-        }
+        if (c == NULL) { continue; }
         elapse(c, ms);
         polled[i].events = c->eof ? 0 : POLLIN;
-        if (has_output(c)) {
-            polled[i].events |= POLLOUT;
-        }
+        if (has_output(c)) { polled[i].events |= POLLOUT; }
         if (smtpd_due(&c->server) > 0 && smtpd_due(&c->server) < timeout) {
             timeout = smtpd_due(&c->server);
         }
@@ -509,9 +487,7 @@ static bool may_accept(const struct settings *settings)
 static bool is_done(const struct settings *settings)
 {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-        if (connections[i] != NULL) {
-            return false;
-        }
+        if (connections[i] != NULL) { return false; }
     }
     return settings->connections > 0 && accepted == settings->connections;
 }
@@ -526,9 +502,7 @@ static void run(const struct settings *settings)
         int timeout = prepare(polled, elapsed_ms());
         polled[CONNECTIONS_MAX] = (struct pollfd){
             .fd = may_accept(settings) ? listener : -1, .events = POLLIN};
-        if (poll(polled, CONNECTIONS_MAX + 1, timeout) < 0) {
-            die("poll");
-        }
+        if (poll(polled, CONNECTIONS_MAX + 1, timeout) < 0) { die("poll"); }
         for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
             if (connections[i] != NULL) {
                 serve(&connections[i], polled[i].revents);
@@ -537,9 +511,7 @@ static void run(const struct settings *settings)
         if (polled[CONNECTIONS_MAX].revents & POLLIN) {
             open_connection(free_slot(), listener, &settings->server);
         }
-        if (settings->die_with_parent && getppid() != parent) {
-            break;
-        }
+        if (settings->die_with_parent && getppid() != parent) { break; }
     }
     close(listener);
 }

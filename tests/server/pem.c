@@ -45,9 +45,7 @@ static bool push_text(struct reader *reader, const char *text, size_t len)
 
     for (; len > 0; text += used, len -= used) {
         used = br_pem_decoder_push(&reader->decoder, text, len);
-        if (!handle_event(reader)) {
-            return false;
-        }
+        if (!handle_event(reader)) { return false; }
     }
     return true;
 }
@@ -59,9 +57,7 @@ static void visit_file(const char *path, visit_fn *visit, void *context)
     char text[1024];
     size_t len;
 
-    if (file == NULL) {
-        return;
-    }
+    if (file == NULL) { return; }
     br_pem_decoder_init(&reader.decoder);
     do {
         len = fread(text, 1, sizeof text, file);
@@ -74,9 +70,7 @@ static void *allocate(size_t size)
 {
     void *block = malloc(size);
 
-    if (block == NULL) {
-        abort();
-    }
+    if (block == NULL) { abort(); }
     return block;
 }
 
@@ -90,9 +84,7 @@ static void *grow(void *array, size_t count, size_t size)
 {
     void *block = realloc(array, (count + 1) * size);
 
-    if (block == NULL) {
-        abort();
-    }
+    if (block == NULL) { abort(); }
     return block;
 }
 
@@ -102,9 +94,7 @@ static bool add_certificate(void *context, const char *name,
     struct pem_chain *chain = context;
     br_x509_certificate *added;
 
-    if (strcmp(name, "CERTIFICATE") != 0) {
-        return true;
-    }
+    if (strcmp(name, "CERTIFICATE") != 0) { return true; }
     chain->certificates =
         grow(chain->certificates, chain->count, sizeof *chain->certificates);
     added = &chain->certificates[chain->count++];
@@ -134,9 +124,7 @@ static bool take_key(void *context, const char *name,
 {
     br_skey_decoder_context *key = context;
 
-    if (strstr(name, "PRIVATE KEY") == NULL) {
-        return true;
-    }
+    if (strstr(name, "PRIVATE KEY") == NULL) { return true; }
     br_skey_decoder_push(key, object->data, object->len);
     return false;
 }
@@ -169,9 +157,7 @@ static bool add_anchor(void *context, const char *name,
     br_x509_decoder_context decoder;
     struct bytes subject = {0};
 
-    if (strcmp(name, "CERTIFICATE") != 0) {
-        return true;
-    }
+    if (strcmp(name, "CERTIFICATE") != 0) { return true; }
     br_x509_decoder_init(&decoder, append_bytes, &subject);
     br_x509_decoder_push(&decoder, object->data, object->len);
     if (br_x509_decoder_last_error(&decoder) == 0) {

@@ -35,9 +35,7 @@ enum smtpd_action script_run(struct script *script)
 {
     while (script->steps_left > 0 && !awaits_message(script->step)) {
         enum smtpd_action action = reply_to_message(script);
-        if (action != SMTPD_CONTINUE) {
-            return action;
-        }
+        if (action != SMTPD_CONTINUE) { return action; }
     }
     return SMTPD_CONTINUE;
 }
@@ -47,9 +45,7 @@ static bool is_complete(const struct script *script, unsigned char byte)
     const struct smtpd_step *step = script->step;
     char until = step->until != '\0' ? step->until : '\n';
 
-    if (step->take > 0) {
-        return script->message.len == step->take;
-    }
+    if (step->take > 0) { return script->message.len == step->take; }
     return byte == (unsigned char)until;
 }
 
@@ -67,13 +63,9 @@ enum smtpd_action script_input(struct script *script, unsigned char byte,
 {
     enum smtpd_action action;
 
-    if (script->steps_left == 0) {
-        return SMTPD_CONTINUE;
-    }
+    if (script->steps_left == 0) { return SMTPD_CONTINUE; }
     bytes_append(&script->message, &byte, 1);
-    if (!is_complete(script, byte)) {
-        return SMTPD_CONTINUE;
-    }
+    if (!is_complete(script, byte)) { return SMTPD_CONTINUE; }
     if (!is_expected(script)) {
         *mismatch = true;
         return SMTPD_CLOSE;

@@ -33,9 +33,7 @@ static size_t trip(struct smtpd *s, unsigned char *bytes, size_t len,
         bytes[left] ^= 1;
         return len;
     }
-    if (s->options->fault == SMTPD_CUT) {
-        s->closing = true;
-    }
+    if (s->options->fault == SMTPD_CUT) { s->closing = true; }
     return left;
 }
 
@@ -47,12 +45,8 @@ static size_t pass(struct smtpd *s, enum smtpd_stream stream,
     const struct smtpd_options *o = s->options;
     size_t left = o->fault_at - s->passed;
 
-    if (o->fault == SMTPD_NO_FAULT || o->fault_stream != stream) {
-        return len;
-    }
-    if (is_silenced(s)) {
-        return 0;
-    }
+    if (o->fault == SMTPD_NO_FAULT || o->fault_stream != stream) { return len; }
+    if (is_silenced(s)) { return 0; }
     if (s->tripped || len < left || (len == left && o->fault == SMTPD_FLIP)) {
         s->passed += len;
         return len;
@@ -67,9 +61,7 @@ static void send_wire(struct smtpd *s, const void *bytes, size_t len)
 
     bytes_append(&s->wire, bytes, len);
     kept = pass(s, SMTPD_WIRE, s->wire.data + before, len);
-    if (s->in_tls) {
-        kept = pass(s, SMTPD_TLS, s->wire.data + before, kept);
-    }
+    if (s->in_tls) { kept = pass(s, SMTPD_TLS, s->wire.data + before, kept); }
     bytes_truncate(&s->wire, before + kept);
 }
 
@@ -107,9 +99,7 @@ static void send_record(struct smtpd *s, unsigned char type,
     size_t len = smaller(payload->len, RECORD_MAX);
     unsigned char *record;
 
-    if (len > 0) {
-        memcpy(room + RECORD_HEADROOM, payload->bytes, len);
-    }
+    if (len > 0) { memcpy(room + RECORD_HEADROOM, payload->bytes, len); }
     record = engine->out.vtable->encrypt(&engine->out.vtable, type,
                                          engine->version_out,
                                          room + RECORD_HEADROOM, &len);
@@ -118,12 +108,8 @@ static void send_record(struct smtpd *s, unsigned char type,
 
 static bool take_one(unsigned *left)
 {
-    if (*left == 0) {
-        return false;
-    }
-    if (*left != SMTPD_ENDLESS) {
-        --*left;
-    }
+    if (*left == 0) { return false; }
+    if (*left != SMTPD_ENDLESS) { --*left; }
     return true;
 }
 
@@ -132,9 +118,7 @@ static bool continue_burst(struct smtpd *s)
 {
     const struct smtpd_options *o = s->options;
 
-    if (s->closing) {
-        return false;
-    }
+    if (s->closing) { return false; }
     if (take_one(&s->raw_left)) {
         send_wire(s, o->raw.bytes.bytes, o->raw.bytes.len);
         return true;
@@ -220,9 +204,7 @@ static void start_tls(struct smtpd *s)
 
     s->in_tls = true;
     dialogue_enter_tls(&s->dialogue);
-    if (o->chain == NULL) {
-        return;
-    }
+    if (o->chain == NULL) { return; }
     set_identity(s);
     set_versions_and_suites(s);
     br_ssl_engine_set_buffer(&s->tls.eng, s->buffer, sizeof s->buffer, 1);
@@ -317,21 +299,11 @@ static bool step_tls(struct smtpd *s)
     unsigned state = br_ssl_engine_current_state(&s->tls.eng);
     bool may_send = (state & BR_SSL_SENDAPP) != 0;
 
-    if (state == BR_SSL_CLOSED) {
-        return end_tls(s);
-    }
-    if (state & BR_SSL_SENDREC) {
-        return take_records(s);
-    }
-    if (may_send && !s->report.established) {
-        return complete_handshake(s);
-    }
-    if (state & BR_SSL_RECVAPP) {
-        return take_application_data(s);
-    }
-    if (may_send && s->reply.len > 0) {
-        return send_reply_in_tls(s);
-    }
+    if (state == BR_SSL_CLOSED) { return end_tls(s); }
+    if (state & BR_SSL_SENDREC) { return take_records(s); }
+    if (may_send && !s->report.established) { return complete_handshake(s); }
+    if (state & BR_SSL_RECVAPP) { return take_application_data(s); }
+    if (may_send && s->reply.len > 0) { return send_reply_in_tls(s); }
     if (may_send && s->closing && !s->notified && !is_silenced(s) &&
         !s->options->no_close_notify) {
         return begin_closing(s);
@@ -341,8 +313,7 @@ static bool step_tls(struct smtpd *s)
 
 static void pump(struct smtpd *s)
 {
-    while (step_tls(s)) {
-    }
+    while (step_tls(s)) {}
 }
 
 static void input_tls(struct smtpd *s, const unsigned char *bytes, size_t len)
@@ -376,9 +347,7 @@ static void finish_clear_phase(struct smtpd *s)
 
 static void act(struct smtpd *s, enum smtpd_action action)
 {
-    if (!s->in_tls) {
-        send_reply_in_clear(s);
-    }
+    if (!s->in_tls) { send_reply_in_clear(s); }
     if (action == SMTPD_CLOSE) {
         s->closing = true;
     } else if (action == SMTPD_START_TLS && !s->in_tls) {
@@ -395,9 +364,7 @@ static void act(struct smtpd *s, enum smtpd_action action)
 /* One byte of plaintext, in clear or out of TLS. */
 static void talk(struct smtpd *s, unsigned char byte)
 {
-    if (s->closing) {
-        return;
-    }
+    if (s->closing) { return; }
     if (s->scripted) {
         act(s, script_input(&s->script, byte, &s->report.script_mismatch));
     } else {
@@ -421,9 +388,7 @@ void smtpd_init(struct smtpd *s, const struct smtpd_options *options)
     s->scripted = options->script != NULL;
     script_init(&s->script, options, &s->reply);
     dialogue_init(&s->dialogue, options, &s->reply, &s->report);
-    if (options->direct) {
-        start_tls(s);
-    }
+    if (options->direct) { start_tls(s); }
     if (s->scripted) {
         act(s, script_run(&s->script));
     } else {
@@ -456,12 +421,8 @@ size_t smtpd_input(struct smtpd *s, const void *bytes, size_t len)
     while (!s->in_tls && !s->closing && used < len) {
         talk(s, in[used++]);
     }
-    if (!s->in_tls || used == len) {
-        return used;
-    }
-    if (s->go_ahead_left > 0) {
-        s->report.pipelined += len - used;
-    }
+    if (!s->in_tls || used == len) { return used; }
+    if (s->go_ahead_left > 0) { s->report.pipelined += len - used; }
     if (s->options->raw.count > 0) {
         begin_raw(s);
     } else if (s->options->chain != NULL) {
@@ -474,12 +435,9 @@ size_t smtpd_output(struct smtpd *s, void *buf, size_t cap)
 {
     size_t len;
 
-    while (s->wire.len < cap && continue_burst(s)) {
-    }
+    while (s->wire.len < cap && continue_burst(s)) {}
     len = smaller(s->hold_ms > 0 ? s->go_ahead_left : s->wire.len, cap);
-    if (len > 0) {
-        memcpy(buf, s->wire.data, len);
-    }
+    if (len > 0) { memcpy(buf, s->wire.data, len); }
     bytes_consume(&s->wire, len);
     s->go_ahead_left -= smaller(len, s->go_ahead_left);
     return len;

@@ -91,9 +91,7 @@ static bool receive_record(const unsigned char *bytes, size_t *len)
     size_t room;
     unsigned char *buf = br_ssl_engine_recvrec_buf(&client.tls.eng, &room);
 
-    if (buf == NULL) {
-        return false;
-    }
+    if (buf == NULL) { return false; }
     *len = *len < room ? *len : room;
     memcpy(buf, bytes, *len);
     br_ssl_engine_recvrec_ack(&client.tls.eng, *len);
@@ -132,11 +130,8 @@ static void receive(const unsigned char *bytes, size_t len)
     }
     for (; len > 0; bytes += used, len -= used) {
         used = len;
-        if (!receive_record(bytes, &used)) {
-            return;
-        }
-        while (step_client()) {
-        }
+        if (!receive_record(bytes, &used)) { return; }
+        while (step_client()) {}
     }
 }
 
@@ -148,8 +143,7 @@ static void talk(void)
     unsigned rounds = 0;
 
     do {
-        while (client.in_tls && step_client()) {
-        }
+        while (client.in_tls && step_client()) {}
         len = smtpd_output(&client.server, buf, client.chunk);
         receive(buf, len);
     } while (len > 0 && ++rounds < 100000 / client.chunk + 1000);
@@ -529,12 +523,8 @@ static void test_version_and_suites(void)
 /* What BearSSL's own validation makes of an outcome; -1: not specified. */
 static int expected_error(const char *name, const char *outcome)
 {
-    if (strcmp(outcome, "ok") == 0) {
-        return BR_ERR_OK;
-    }
-    if (strcmp(outcome, "trust") == 0) {
-        return BR_ERR_X509_NOT_TRUSTED;
-    }
+    if (strcmp(outcome, "ok") == 0) { return BR_ERR_OK; }
+    if (strcmp(outcome, "trust") == 0) { return BR_ERR_X509_NOT_TRUSTED; }
     if (strcmp(outcome, "expired") == 0 || strcmp(outcome, "future") == 0) {
         return BR_ERR_X509_EXPIRED;
     }
@@ -542,9 +532,7 @@ static int expected_error(const char *name, const char *outcome)
     if (strcmp(name, "cn-only") == 0 || strcmp(name, "like-san") == 0) {
         return BR_ERR_OK;
     }
-    if (strcmp(outcome, "name") == 0) {
-        return BR_ERR_X509_BAD_SERVER_NAME;
-    }
+    if (strcmp(outcome, "name") == 0) { return BR_ERR_X509_BAD_SERVER_NAME; }
     return -1;
 }
 
@@ -577,9 +565,7 @@ static void test_catalogue(void)
         CHECK(sscanf(line, "%63s %63s", name, outcome) == 2);
         test_identity(name, outcome);
     }
-    if (index != NULL) {
-        fclose(index);
-    }
+    if (index != NULL) { fclose(index); }
     load_identity("ec");
 }
 
@@ -789,8 +775,7 @@ static void test_flood(void)
     CHECK(client.record.len > 100000);
     CHECK(smtpd_output(&client.server, buf, sizeof buf) == sizeof buf);
     smtpd_eof(&client.server);
-    while (smtpd_output(&client.server, buf, sizeof buf) > 0) {
-    }
+    while (smtpd_output(&client.server, buf, sizeof buf) > 0) {}
     CHECK(smtpd_closed(&client.server));
     disconnect();
 }
