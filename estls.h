@@ -826,49 +826,92 @@ ESTLS_API int estls_tls_close(estls_tls *t);
 /* ======================================================================
  * >>starttls   the preamble in clear text, then >>tls on the same stream
  *
- * A protocol is a row of exchanges: send a line, read its answer.
- *     GREETING, HELLO, STARTTLS --> TLS --> OPEN
+ * A protocol is a table of exchanges: send a line, judge those that answer.
+ *     SEND --> ANSWER --> the next exchange's SEND ... --> TLS --> OPEN
  * What does not match fails the session; there is no way back to clear text,
  * and nothing that was learnt in clear is kept.
  * ====================================================================== */
 
-/* One command and its answer.  All strings are matched without regard to
- * case; done and need must be whole words. */
-typedef struct estls_exchange {
-    const char *name; /* for estls_info */
-    const char *send; /* line without CR LF, "%" is client_name; null: none */
-    const char *done; /* how the answer's last line begins */
-    const char *more; /* how its other lines begin; null: there are none */
-    const char *need; /* keyword that must be one of the lines; null: none */
-} estls_exchange;
-
-/* A protocol that can be upgraded; you may write your own. */
+/* A protocol that can be upgraded; you may write your own.
+ *
+ * Its dialogue is one string, so that the linker can drop it: for each command
+ * and its answer six parts, each with a NUL behind it, and a NUL at the end.
+ *     name   for estls_info
+ *     send   a line, "%" is client_name and "@" host; empty: reads on
+ *     done   the answer's last line
+ *     more   its other lines; empty: there are none; "?": whatever the server
+ *            says, which may then speak unasked, too
+ *     no     a refusal, E_REFUSED; any other line is E_PROTO
+ *     need   one of the lines, or E_NO_STARTTLS; empty: nothing.  If it begins
+ *            with a digit, the first line only greets.
+ * The last four are patterns for the beginning of a line, alternatives
+ * separated by '|', without regard to case:
+ *     ?  any character         _  a word and the blank behind it
+ *     !  any but a digit       ~  any number of words, with their blanks
+ * A pattern that ends with a letter or digit must end a word of the line.
+ * Bytes behind the last line fail the session as injected, unless the next
+ * command sends nothing and reads on. */
 typedef struct estls_proto {
     const char *name;
-    const estls_exchange *dialogue; /* ends with a null name */
-    uint16_t port;                  /* the usual one */
+    const char *dialogue;
+    /* Null: lines.  Else a binary protocol, of which a dialogue has only names
+     * and sends, and each send stands for request.  Judges the n bytes that
+     * came since command number step: BUSY, more must come; OK, that was all
+     * of it; or an error. */
+    int (*judge)(uint8_t step, const uint8_t *p, size_t n);
+    const void *request;
+    uint8_t request_len;
+    char end;      /* of a line: LF, and CR LF is sent; or another, XML's '>' */
+    uint16_t port; /* the usual one */
 } estls_proto;
 
-/* SMTP and submission, RFC 3207: 220, EHLO, 250 with STARTTLS, STARTTLS, 220.
- * A multi-line answer is taken whole; HELO is never tried; a refusal (4yz,
- * 5yz) is E_REFUSED, anything else that does not match is E_PROTO. */
+/* A refusal (SMTP's 4yz and 5yz, IMAP's NO, ...) is E_REFUSED, a capability
+ * that is missing E_NO_STARTTLS; any other line than expected is E_PROTO. */
+
+/* SMTP and submission, RFC 3207: EHLO, never HELO; port 587 */
 ESTLS_API const estls_proto *estls_smtp(void);
-/* TLS from the first byte (implicit TLS, RFC 8314). */
+/* LMTP, RFC 2033 and 3207; port 24 */
+ESTLS_API const estls_proto *estls_lmtp(void);
+/* IMAP, RFC 3501; PREAUTH is E_PROTO; port 143 */
+ESTLS_API const estls_proto *estls_imap(void);
+/* POP3, RFC 2595, with CAPA; port 110 */
+ESTLS_API const estls_proto *estls_pop3(void);
+/* NNTP, RFC 4642, with CAPABILITIES; port 119 */
+ESTLS_API const estls_proto *estls_nntp(void);
+/* ManageSieve, RFC 5804; the server lists its capabilities again in TLS; port
+ * 4190 */
+ESTLS_API const estls_proto *estls_sieve(void);
+/* IRC, numerics 670 and 691; the server's notices before it are skipped; port
+ * 6667 */
+ESTLS_API const estls_proto *estls_irc(void);
+/* FTP, RFC 4217: AUTH TLS; see estls_open_data; port 21 */
+ESTLS_API const estls_proto *estls_ftp(void);
+/* XMPP, client to server, RFC 6120 5; host is the domain; port 5222 */
+ESTLS_API const estls_proto *estls_xmpp(void);
+/* LDAP, RFC 4511 4.14; lengths in short form only; port 389 */
+ESTLS_API const estls_proto *estls_ldap(void);
+/* PostgreSQL, SSLRequest; port 5432 */
+ESTLS_API const estls_proto *estls_postgres(void);
+/* MySQL and MariaDB, SSL request packet.  The next packet has number 2 and the
+ * capabilities 0x00088A00 again; the scramble of the greeting was in clear and
+ * is forgotten, so authenticate by AuthSwitchRequest; port 3306. */
+ESTLS_API const estls_proto *estls_mysql(void);
+/* TLS from the first byte, implicit TLS, RFC 8314; port 465 */
 ESTLS_API const estls_proto *estls_direct(void);
 
 typedef struct estls_starttls {
     uintptr_t self;
     const estls_desc *d;
-    const estls_exchange *now;
-    estls_io io;
+    const char *now; /* in the dialogue */
     estls_tls tls;
     uint32_t t0;
     uint16_t budget; /* bytes that the server may still send in clear */
-    uint16_t len;    /* of the line in iobuf, or of what is left to send */
+    uint16_t len;    /* of what is in iobuf: lines, or what is left to send */
     uint16_t off;
     int8_t err;
     uint8_t state;
     uint8_t lines; /* of this answer */
+    uint8_t step;  /* commands so far */
     uint8_t found;
 } estls_starttls;
 
@@ -880,13 +923,20 @@ ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
  * E_INJECTED, E_CLOSED, E_TIMEOUT, and those of estls_tls_step. */
 ESTLS_API int estls_starttls_step(estls_starttls *s);
 
+/* The port in an answer to EPSV or PASV, 1024 or more, for connect_port.  The
+ * host in it is passed over: a server shall not send us to another (RFC 2428
+ * 3, RFC 2577 3).  reply: the line, n bytes.  E_REFUSED: 4yz or 5yz; E_PROTO:
+ * neither 229 nor 227, or malformed, or a port below 1024. */
+ESTLS_API int estls_ftp_port(const char *reply, size_t n,
+                             uint16_t *port) ESTLSI_CHECKED;
+
 /* ======================================================================
  * >>session   the front door: modem, preamble and TLS as one object
  * ====================================================================== */
 
 typedef struct estls {
     uintptr_t self;
-    const estls_desc *d;
+    estls_link *modem; /* our own, or that of the session beside; or null */
     estls_link link;
     estls_starttls starttls;
     int8_t err;
@@ -911,6 +961,17 @@ typedef struct estls_report {
  * E_ARG, E_SPACE, E_ENTROPY, E_CLOCK, E_TRUST, E_NAME.  d is borrowed until
  * the session is closed.  Nothing has been sent when it returns. */
 ESTLS_API int estls_open(estls *s, const estls_desc *d) ESTLSI_CHECKED;
+/* Opens one more TLS stream to the server of control, which must be open: an
+ * FTP data connection.  It resumes control's TLS session, as FTP servers
+ * demand; one that declines is verified in full.  d: a copy of control's
+ * description but for iobuf, obuf and link_id (on one modem, with mux), or
+ * uart (without), and connect_port, see estls_ftp_port; E_ARG if it shares
+ * those, E_TRUST if host, port, protocol or trust differ, E_STATE if control
+ * is not open; else as estls_open.  To be closed before control is.  While
+ * one of the two steps, reads or writes, go on reading the other: in push
+ * mode, what nobody reads holds the modem up. */
+ESTLS_API int estls_open_data(estls *s, const estls_desc *d,
+                              estls *control) ESTLSI_CHECKED;
 /* BUSY on the way to TLS and while written data waits; OK: in TLS and idle.
  * Errors: all of >>link, >>starttls and >>tls. */
 ESTLS_API int estls_step(estls *s);
@@ -3380,6 +3441,22 @@ static int estlsi_tls_restore(estls_tls *t)
     return 1;
 }
 
+/* Resumes the session of another connection, if it can be, and if that is
+ * bound to the same server. */
+static int estlsi_tls_adopt(estls_tls *t, const estls_tls *first)
+{
+    br_ssl_session_parameters pp;
+
+    if (memcmp(t->binding, first->binding, sizeof t->binding) != 0) {
+        return ESTLS_E_TRUST;
+    }
+    br_ssl_engine_get_session_parameters(&first->client.eng, &pp);
+    br_ssl_engine_set_session_parameters(&t->client.eng, &pp);
+    t->offered = pp.session_id_len != 0;
+    estlsi_tls_wipe(&pp, sizeof pp);
+    return ESTLS_OK;
+}
+
 /* -- failure --------------------------------------------------------------- */
 
 /* Failures of the path say nothing against the saved session. */
@@ -3599,7 +3676,8 @@ static int estlsi_tls_clock(const estls_tls *t, uint32_t *now)
     return *now < ESTLS_NOT_BEFORE ? ESTLS_E_CLOCK : ESTLS_OK;
 }
 
-static int estlsi_tls_begin(estls_tls *t, const estls_io *io)
+/* Starts over t->io. */
+static int estlsi_tls_begin(estls_tls *t)
 {
     const char *host = t->d->host;
     uint32_t now = 0;
@@ -3611,10 +3689,9 @@ static int estlsi_tls_begin(estls_tls *t, const estls_io *io)
         br_x509_minimal_set_time(&t->x509->minimal, now / 86400 + 719528u,
                                  now % 86400);
     }
-    t->io = *io;
-    t->t0 = estlsi_core_tick(io);
+    t->t0 = estlsi_core_tick(&t->io);
     t->budget = ESTLSI_TLS_BUDGET;
-    t->offered = (uint8_t)estlsi_tls_restore(t);
+    t->offered = (uint8_t)(t->offered || estlsi_tls_restore(t));
     if (!br_ssl_client_reset(&t->client,
                              estlsi_tls_is_address(host) ? NULL : host,
                              t->offered)) {
@@ -3630,7 +3707,10 @@ ESTLS_API int estls_tls_open(estls_tls *t, const estls_desc *d,
     int rc = estlsi_tls_prepare(t, d);
 
     if (!rc && !(io && estlsi_core_io_ok(io))) { rc = ESTLS_E_ARG; }
-    if (!rc) { rc = estlsi_tls_begin(t, io); }
+    if (!rc) {
+        t->io = *io;
+        rc = estlsi_tls_begin(t);
+    }
     if (rc) { estlsi_tls_wipe(t, sizeof *t); }
     return rc;
 }
@@ -3769,9 +3849,8 @@ static int estlsi_tls_hello(estls_tls *t)
 
     if (n < 0) { return estlsi_tls_lost(t, n); }
     if (n) { /* implicit TLS: just another protocol */
-        return estlsi_tls_end(t, t->d->proto()->dialogue->name
-                                     ? ESTLS_E_INJECTED
-                                     : ESTLS_E_PROTO);
+        return estlsi_tls_end(t, *t->d->proto()->dialogue ? ESTLS_E_INJECTED
+                                                          : ESTLS_E_PROTO);
     }
     n = estlsi_tls_out(t);
     if (n < 0) { return n; }
@@ -3966,28 +4045,252 @@ enum {
     ESTLSI_STARTTLS_NAME_MAX = 255
 };
 
-static const estls_exchange estlsi_starttls_smtp[] = {
-    {"greeting", NULL, "220", "220-", NULL},
-    {"EHLO", "EHLO %", "250", "250-", "STARTTLS"},
-    {"STARTTLS", "STARTTLS", "220", "220-", NULL},
-    {NULL, NULL, NULL, NULL, NULL}};
+/* -- protocols of lines ---------------------------------------------------- */
 
-static const estls_exchange estlsi_starttls_none[] = {
-    {NULL, NULL, NULL, NULL, NULL}};
+#define ESTLSI_LINES(proto, end, port, rows)                                   \
+    ESTLS_API const estls_proto *estls_##proto(void)                           \
+    {                                                                          \
+        static const char dialogue[] = rows;                                   \
+        static const estls_proto it = {#proto, dialogue, NULL, NULL,           \
+                                       0,      end,      port};                \
+        return &it;                                                            \
+    }
+#define ESTLSI_ROW(name, send, done, more, no, need)                           \
+    name "\0" send "\0" done "\0" more "\0" no "\0" need "\0"
+#define ESTLSI_45  "4??|5??" /* RFC 5321 4.2.1, RFC 959 4.2, RFC 3977 3.2 */
+#define ESTLSI_XML "xmlns=?urn:ietf:params:xml:ns:xmpp-tls?"
 
-ESTLS_API const estls_proto *estls_smtp(void)
+/* name, send, done, more, no, need */
+/* clang-format off */
+ESTLSI_LINES(smtp, '\n', 587,
+    ESTLSI_ROW("greeting", "", "220", "220-", ESTLSI_45, "")
+    ESTLSI_ROW("EHLO", "EHLO %", "250", "250-", ESTLSI_45, "250?STARTTLS")
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "220", "220-", ESTLSI_45, ""))
+
+ESTLSI_LINES(lmtp, '\n', 24,
+    ESTLSI_ROW("greeting", "", "220", "220-", ESTLSI_45, "")
+    ESTLSI_ROW("LHLO", "LHLO %", "250", "250-", ESTLSI_45, "250?STARTTLS")
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "220", "220-", ESTLSI_45, ""))
+
+ESTLSI_LINES(imap, '\n', 143,
+    ESTLSI_ROW("greeting", "", "* OK", "", "* BYE", "")
+    ESTLSI_ROW("CAPABILITY", "a CAPABILITY", "a OK", "?", "a NO|a BAD|* BYE",
+               "* CAPABILITY ~STARTTLS")
+    ESTLSI_ROW("STARTTLS", "b STARTTLS", "b OK", "?", "b NO|b BAD|* BYE", ""))
+
+ESTLSI_LINES(pop3, '\n', 110,
+    ESTLSI_ROW("greeting", "", "+OK", "", "-ERR", "")
+    ESTLSI_ROW("CAPA", "CAPA", "+OK", "", "-ERR", "")
+    ESTLSI_ROW("CAPA", "", ".", "?", "", "STLS")
+    ESTLSI_ROW("STLS", "STLS", "+OK", "", "-ERR", ""))
+
+ESTLSI_LINES(nntp, '\n', 119,
+    ESTLSI_ROW("greeting", "", "200|201", "", ESTLSI_45, "")
+    ESTLSI_ROW("CAPABILITIES", "CAPABILITIES", "101", "", ESTLSI_45, "")
+    ESTLSI_ROW("CAPABILITIES", "", ".", "?", "", "STARTTLS")
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "382", "", ESTLSI_45, ""))
+
+ESTLSI_LINES(sieve, '\n', 4190,
+    ESTLSI_ROW("greeting", "", "OK", "?", "NO|BYE", "\"STARTTLS\"")
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "OK", "", "NO|BYE", ""))
+
+ESTLSI_LINES(irc, '\n', 6667,
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "670|:_670", "?",
+               "691|:_691|4??|:_4??|ERROR", ""))
+
+ESTLSI_LINES(ftp, '\n', 21,
+    ESTLSI_ROW("greeting", "", "220", "220-|!", ESTLSI_45, "")
+    ESTLSI_ROW("AUTH", "AUTH TLS", "234", "234-|!", ESTLSI_45, ""))
+
+/* RFC 6120 4.2, 5.4.2; a line is a tag here. */
+ESTLSI_LINES(xmpp, '>', 5222,
+    ESTLSI_ROW("stream",
+               "<?xml version='1.0'?><stream:stream to='@' version='1.0' "
+               "xmlns='jabber:client' "
+               "xmlns:stream='http://etherx.jabber.org/streams'>",
+               "</stream:features|<stream:features/", "?",
+               "<stream:error|</stream:stream", "<starttls " ESTLSI_XML)
+    ESTLSI_ROW("starttls",
+               "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+               "<proceed " ESTLSI_XML, "",
+               "<failure|<failure/|<stream:error|</stream:stream", ""))
+
+ESTLSI_LINES(direct, 0, 465, "")
+/* clang-format on */
+
+/* -- binary protocols ------------------------------------------------------ */
+
+/* { 30 n { 02 01 messageID } { 78 n { 0a 01 resultCode } ... } }, in which
+ * nothing but the lengths and the code may differ; X.690 8.1.3.4. */
+static int estlsi_starttls_ldap(uint8_t step, const uint8_t *p, size_t n)
 {
-    static const estls_proto smtp = {"smtp", estlsi_starttls_smtp, 587};
+    static const char shape[] = "\x30?\x02\x01\x01\x78?\x0a\x01";
+    size_t i;
 
-    return &smtp;
+    (void)step;
+    for (i = 0; i < n && i < sizeof shape - 1; i++) {
+        if (shape[i] != '?' && p[i] != (uint8_t)shape[i]) {
+            return ESTLS_E_PROTO;
+        }
+    }
+    if (n > 1 && (p[1] > 127 || p[1] < 12)) { return ESTLS_E_PROTO; }
+    if (n > 6 && p[6] != p[1] - 5) { return ESTLS_E_PROTO; }
+    if (n < 2 || n < p[1] + 2u) { return ESTLS_BUSY; }
+    if (n > p[1] + 2u) { return ESTLS_E_INJECTED; }
+    return p[9] ? ESTLS_E_REFUSED : ESTLS_OK;
 }
 
-ESTLS_API const estls_proto *estls_direct(void)
+ESTLS_API const estls_proto *estls_ldap(void)
 {
-    static const estls_proto direct = {"direct", estlsi_starttls_none, 465};
+    /* { 30 { 02 01 messageID } { 77 { 80 OID } } } */
+    static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
+                                  "1.3.6.1.4.1.1466.20037";
+    static const estls_proto ldap = {
+        "ldap",
+        ESTLSI_ROW("StartTLS", "!", "", "", "", ""),
+        estlsi_starttls_ldap,
+        request,
+        sizeof request - 1,
+        0,
+        389};
 
-    return &direct;
+    return &ldap;
 }
+
+static int estlsi_starttls_postgres(uint8_t step, const uint8_t *p, size_t n)
+{
+    (void)step;
+    if (!n) { return ESTLS_BUSY; }
+    switch (p[0]) {
+    case 'S': return n > 1 ? ESTLS_E_INJECTED : ESTLS_OK;
+    case 'N':
+    case 'E': return ESTLS_E_REFUSED;
+    default: return ESTLS_E_PROTO;
+    }
+}
+
+ESTLS_API const estls_proto *estls_postgres(void)
+{
+    /* length 8, request code 80877103 */
+    static const uint8_t request[] = {0, 0, 0, 8, 4, 210, 22, 47};
+    static const estls_proto postgres = {
+        "postgres",
+        ESTLSI_ROW("SSLRequest", "!", "", "", "", ""),
+        estlsi_starttls_postgres,
+        request,
+        sizeof request,
+        0,
+        5432};
+
+    return &postgres;
+}
+
+/* The greeting: { length 3, number 0 }, version 10, name, NUL, thread 4,
+ * scramble 8, 0, capabilities 2, ...  Behind our request there is nothing. */
+static int estlsi_starttls_mysql(uint8_t step, const uint8_t *p, size_t n)
+{
+    const uint8_t *caps;
+
+    if (step) { return n ? ESTLS_E_INJECTED : ESTLS_OK; }
+    if (n < 5) { return ESTLS_BUSY; }
+    if (p[4] == 0xff) { return ESTLS_E_REFUSED; }
+    if (p[1] > 1 || p[2] || p[3] || p[4] != 10) { return ESTLS_E_PROTO; }
+    if (n < p[0] + p[1] * 256u + 4) { return ESTLS_BUSY; }
+    if (n > p[0] + p[1] * 256u + 4) { return ESTLS_E_INJECTED; }
+    caps = (const uint8_t *)memchr(p + 5, 0, n - 5);
+    if (!caps || p + n - caps < 16) { return ESTLS_E_PROTO; }
+    return caps[15] & 0x08 ? ESTLS_OK : ESTLS_E_NO_STARTTLS; /* CLIENT_SSL */
+}
+
+ESTLS_API const estls_proto *estls_mysql(void)
+{
+    /* length 32, number 1; PROTOCOL_41, SSL, SECURE_CONNECTION, PLUGIN_AUTH;
+     * packets of 16 MB; utf8mb4; 23 bytes of nothing */
+    static const uint8_t request[36] = {32, 0, 0, 1, 0, 0x8a, 8,
+                                        0,  0, 0, 0, 1, 45};
+    static const estls_proto mysql = {
+        "mysql",
+        ESTLSI_ROW("greeting", "", "", "", "", "")
+            ESTLSI_ROW("SSLRequest", "!", "", "", "", ""),
+        estlsi_starttls_mysql,
+        request,
+        sizeof request,
+        0,
+        3306};
+
+    return &mysql;
+}
+
+#undef ESTLSI_LINES
+#undef ESTLSI_ROW
+#undef ESTLSI_45
+#undef ESTLSI_XML
+
+/* -- patterns -------------------------------------------------------------- */
+
+static int estlsi_starttls_is_alnum(char c)
+{
+    const uint8_t lower = estlsi_tls_lower(c);
+
+    return (uint8_t)(lower - 'a') < 26 || (uint8_t)(lower - '0') < 10;
+}
+
+/* Behind the word and the blank at p, or end. */
+static const char *estlsi_starttls_word(const char *p, const char *end)
+{
+    while (p != end && *p++ != ' ') {}
+    return p;
+}
+
+/* Does p begin as one alternative says, which '|' or NUL ends? */
+static int estlsi_starttls_fits(const char *p, const char *end,
+                                const char *pattern)
+{
+    const char *again = NULL; /* the pattern behind '~' ... */
+    const char *next = p;     /* ... is tried at each word from here on */
+    char c;
+
+    for (;;) {
+        c = *pattern;
+        if (!c || c == '|') {
+            if (p == end || *p == ' ' ||
+                !estlsi_starttls_is_alnum(pattern[-1])) {
+                return 1;
+            }
+        } else if (c == '~') {
+            again = ++pattern;
+            next = p;
+            continue;
+        } else if (c == '_') {
+            p = estlsi_starttls_word(p, end);
+            pattern++;
+            continue;
+        } else if (p != end &&
+                   (c == '?' || (c == '!' && (uint8_t)(*p - '0') > 9) ||
+                    estlsi_tls_lower(c) == estlsi_tls_lower(*p))) {
+            pattern++;
+            p++;
+            continue;
+        }
+        if (!again || next == end) { return 0; }
+        next = estlsi_starttls_word(next, end);
+        p = next;
+        pattern = again;
+    }
+}
+
+/* Does the line begin as one of the alternatives says? */
+static int estlsi_starttls_match(const char *line, size_t n,
+                                 const char *pattern)
+{
+    while (*pattern) {
+        if (estlsi_starttls_fits(line, line + n, pattern)) { return 1; }
+        while (*pattern && *pattern++ != '|') {}
+    }
+    return 0;
+}
+
+/* -- the dialogue ---------------------------------------------------------- */
 
 static const char *estlsi_starttls_name(const estls_desc *d)
 {
@@ -4008,7 +4311,7 @@ static int estlsi_starttls_end(estls_starttls *s, int rc)
     return estlsi_tls_end(&s->tls, rc);
 }
 
-/* Appends to the line in iobuf, which TLS does not use yet. */
+/* Appends to what will be sent from iobuf, which TLS does not use yet. */
 static int estlsi_starttls_put(estls_starttls *s, const char *text, size_t n)
 {
     if (n > (size_t)(s->d->iobuf_cap - s->len)) { return ESTLS_E_SPACE; }
@@ -4017,40 +4320,72 @@ static int estlsi_starttls_put(estls_starttls *s, const char *text, size_t n)
     return ESTLS_OK;
 }
 
-/* Builds the exchange's line, if it sends one. */
-static int estlsi_starttls_compose(estls_starttls *s)
+enum { /* the parts of a command in the dialogue */
+       ESTLSI_PART_SEND = 1,
+       ESTLSI_PART_DONE,
+       ESTLSI_PART_MORE,
+       ESTLSI_PART_NO,
+       ESTLSI_PART_NEED,
+       ESTLSI_PARTS
+};
+
+static const char *estlsi_starttls_part(const estls_starttls *s, uint8_t part)
 {
-    const char *name = estlsi_starttls_name(s->d);
-    const char *p = s->now->send;
+    const char *p = s->now;
+
+    while (part--) {
+        p += strlen(p) + 1;
+    }
+    return p;
+}
+
+/* Builds what the command sends. */
+static int estlsi_starttls_compose(estls_starttls *s, const char *p)
+{
+    const estls_desc *d = s->d;
+    const estls_proto *proto = d->proto();
+    const char *text;
     int rc = ESTLS_OK;
 
-    s->off = 0;
-    s->len = 0;
-    s->lines = 0;
-    s->found = 0;
-    s->state = ESTLSI_STARTTLS_SEND;
-    for (; p && *p && !rc; p++) {
-        rc = *p == '%' ? estlsi_starttls_put(s, name, strlen(name))
-                       : estlsi_starttls_put(s, p, 1);
+    if (proto->judge) {
+        return estlsi_starttls_put(s, (const char *)proto->request,
+                                   proto->request_len);
     }
-    if (p && !rc) { rc = estlsi_starttls_put(s, "\r\n", 2); }
+    for (; *p && !rc; p++) {
+        if (*p == '%' || *p == '@') {
+            text = *p == '%' ? estlsi_starttls_name(d) : d->host;
+            rc = estlsi_starttls_put(s, text, strlen(text));
+        } else {
+            rc = estlsi_starttls_put(s, p, 1);
+        }
+    }
+    if (!rc && proto->end == '\n') { rc = estlsi_starttls_put(s, "\r\n", 2); }
     return rc;
 }
 
-/* Starts TLS behind the last exchange, or the next exchange. */
+/* Starts the command, or TLS behind the last.  What stands behind an answer
+ * when it is our turn came before we had asked for it. */
 static int estlsi_starttls_next(estls_starttls *s)
 {
+    const char *send =
+        *s->now ? estlsi_starttls_part(s, ESTLSI_PART_SEND) : "!";
     int rc;
 
-    if (s->now->name) {
-        rc = estlsi_starttls_compose(s);
+    s->found = 0;
+    s->off = 0;
+    s->state = ESTLSI_STARTTLS_ANSWER;
+    if (!*send) { return ESTLS_BUSY; }
+    if (s->len) { return ESTLS_E_INJECTED; }
+    s->lines = 0;
+    if (*s->now) {
+        s->state = ESTLSI_STARTTLS_SEND;
+        rc = estlsi_starttls_compose(s, send);
         return rc ? rc : (int)ESTLS_BUSY;
     }
     memset(s->d->iobuf, 0, s->d->iobuf_cap);
-    rc = estlsi_tls_begin(&s->tls, &s->io);
-    if (rc) { return estlsi_starttls_end(s, rc); }
     s->state = ESTLSI_STARTTLS_TLS;
-    return ESTLS_BUSY;
+    rc = estlsi_tls_begin(&s->tls);
+    return rc ? rc : (int)ESTLS_BUSY;
 }
 
 static int estlsi_starttls_prepare(estls_starttls *s, const estls_desc *d)
@@ -4069,9 +4404,19 @@ static int estlsi_starttls_prepare(estls_starttls *s, const estls_desc *d)
     return ESTLS_OK;
 }
 
+/* A stream beside one that has been upgraded: nothing is said in clear, and
+ * its TLS session is resumed. */
+static int estlsi_starttls_join(estls_starttls *s, const estls_starttls *first)
+{
+    while (*s->now) {
+        s->now = estlsi_starttls_part(s, ESTLSI_PARTS);
+    }
+    return estlsi_tls_adopt(&s->tls, &first->tls);
+}
+
 static int estlsi_starttls_begin(estls_starttls *s, const estls_io *io)
 {
-    s->io = *io;
+    s->tls.io = *io;
     s->t0 = estlsi_core_tick(io);
     s->budget = ESTLSI_STARTTLS_BUDGET;
     return estlsi_starttls_next(s);
@@ -4090,119 +4435,116 @@ ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
     return rc;
 }
 
-/* Does text begin with prefix, whatever the case of its letters? */
-static int estlsi_starttls_begins(const char *text, size_t n,
-                                  const char *prefix)
+static int estlsi_starttls_is(const estls_starttls *s, const char *line,
+                              size_t n, uint8_t part)
 {
-    size_t i;
-
-    for (i = 0; prefix[i]; i++) {
-        if (i == n ||
-            estlsi_tls_lower(text[i]) != estlsi_tls_lower(prefix[i])) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* ... and as a whole word? */
-static int estlsi_starttls_is(const char *text, size_t n, const char *word)
-{
-    const size_t len = strlen(word);
-
-    return estlsi_starttls_begins(text, n, word) &&
-           (n == len || text[len] == ' ');
-}
-
-/* The first line of an answer greets; a capability there is none. */
-static void estlsi_starttls_seek(estls_starttls *s, const char *line, size_t n)
-{
-    const estls_exchange *x = s->now;
-    const size_t skip = strlen(x->done) + 1;
-
-    if (x->need && s->lines && n > skip &&
-        estlsi_starttls_is(line + skip, n - skip, x->need)) {
-        s->found = 1;
-    }
+    return estlsi_starttls_match(line, n, estlsi_starttls_part(s, part));
 }
 
 /* One line of an answer: BUSY, more follow; OK, it was the last one. */
 static int estlsi_starttls_line(estls_starttls *s, const char *line, size_t n)
 {
-    const estls_exchange *x = s->now;
-    const int more = x->more && estlsi_starttls_begins(line, n, x->more);
+    const char *need = estlsi_starttls_part(s, ESTLSI_PART_NEED);
 
-    if (!more && !estlsi_starttls_is(line, n, x->done)) {
-        /* RFC 5321 4.2.1: 4yz and 5yz are refusals */
-        return n && (line[0] == '4' || line[0] == '5') ? ESTLS_E_REFUSED
-                                                       : ESTLS_E_PROTO;
+    if ((s->lines || (uint8_t)(*need - '0') > 9) &&
+        estlsi_starttls_match(line, n, need)) {
+        s->found = 1;
     }
-    if (memchr(line, '\r', n)) { return ESTLS_E_PROTO; }
-    estlsi_starttls_seek(s, line, n);
-    if (more) {
-        return ++s->lines > ESTLSI_STARTTLS_LINES ? ESTLS_E_PROTO : ESTLS_BUSY;
+    if (estlsi_starttls_is(s, line, n, ESTLSI_PART_DONE)) {
+        return *need && !s->found ? ESTLS_E_NO_STARTTLS : ESTLS_OK;
     }
-    return x->need && !s->found ? ESTLS_E_NO_STARTTLS : ESTLS_OK;
+    if (estlsi_starttls_is(s, line, n, ESTLSI_PART_NO)) {
+        return ESTLS_E_REFUSED;
+    }
+    if (!estlsi_starttls_is(s, line, n, ESTLSI_PART_MORE) ||
+        ++s->lines > ESTLSI_STARTTLS_LINES) {
+        return ESTLS_E_PROTO;
+    }
+    return ESTLS_BUSY;
 }
 
-/* Takes the lines out of iobuf.  What stands behind the answer's last one
- * came before we had asked for it. */
-static int estlsi_starttls_lines(estls_starttls *s)
+/* Takes lines out of iobuf, up to the answer's last one. */
+static int estlsi_starttls_lines(estls_starttls *s, char end)
 {
-    char *line = (char *)s->d->iobuf;
-    const char *lf;
+    char *buf = (char *)s->d->iobuf;
+    const char *stop, *line;
     size_t n;
     int rc = ESTLS_BUSY;
 
-    while ((lf = (const char *)memchr(line, '\n', s->len)) != NULL) {
-        n = (size_t)(lf - line);
-        rc =
-            estlsi_starttls_line(s, line, n && line[n - 1] == '\r' ? n - 1 : n);
-        s->len = (uint16_t)(s->len - n - 1);
-        if (rc != ESTLS_BUSY) {
-            return rc == ESTLS_OK && s->len ? ESTLS_E_INJECTED : rc;
+    while (rc == ESTLS_BUSY &&
+           (stop = (const char *)memchr(buf, end, s->len)) != NULL) {
+        line = buf;
+        n = (size_t)(stop - buf);
+        if (end == '\n') {
+            n -= n && buf[n - 1] == '\r';
+            rc = memchr(buf, '\r', n) ? (int)ESTLS_E_PROTO : rc;
+        } else {
+            while (n && (uint8_t)*line <= ' ') {
+                line++;
+                n--;
+            }
         }
-        memmove(line, line + n + 1, s->len);
+        rc = rc < 0 ? rc : estlsi_starttls_line(s, line, n);
+        s->len = (uint16_t)(s->len - (stop + 1 - buf));
+        memmove(buf, stop + 1, s->len);
     }
-    return s->len == s->d->iobuf_cap ? ESTLS_E_PROTO : ESTLS_BUSY;
+    return rc;
 }
 
+static int estlsi_starttls_judge(estls_starttls *s)
+{
+    const estls_proto *proto = s->d->proto();
+    int rc;
+
+    if (!proto->judge) { return estlsi_starttls_lines(s, proto->end); }
+    rc = proto->judge(s->step, s->d->iobuf, s->len);
+    if (rc == ESTLS_OK) { s->len = 0; }
+    return rc;
+}
+
+/* Judges what has come, then reads on. */
 static int estlsi_starttls_answer(estls_starttls *s)
 {
     const estls_desc *d = s->d;
-    int n = s->io.read(s->io.user, d->iobuf + s->len,
-                       (size_t)(d->iobuf_cap - s->len));
+    int n = estlsi_starttls_judge(s);
 
-    if (n <= 0) { return n < 0 ? estlsi_tls_io_error(n) : (int)ESTLS_BUSY; }
+    if (n == ESTLS_OK) {
+        s->now = estlsi_starttls_part(s, ESTLSI_PARTS);
+        s->step++;
+        return estlsi_starttls_next(s);
+    }
+    if (n < 0) { return n; }
+    if (s->len == d->iobuf_cap) { return ESTLS_E_PROTO; }
+    n = s->tls.io.read(s->tls.io.user, d->iobuf + s->len,
+                       (size_t)(d->iobuf_cap - s->len));
+    if (n < 0) { return estlsi_tls_io_error(n); }
     if (n > s->budget) { return ESTLS_E_PROTO; }
     s->budget = (uint16_t)(s->budget - n);
     s->len = (uint16_t)(s->len + n);
-    n = estlsi_starttls_lines(s);
-    if (n == ESTLS_OK) {
-        s->now++;
-        n = estlsi_starttls_next(s);
-    }
-    return n;
+    return ESTLS_BUSY;
 }
 
-/* Sends the line.  The server has no business to speak before. */
-static int estlsi_starttls_send(estls_starttls *s)
+/* Has the server spoken although it was not its turn? */
+static int estlsi_starttls_quiet(estls_starttls *s)
 {
     uint8_t byte;
     int n;
 
-    if (s->off == 0 && s->len) {
-        n = s->io.read(s->io.user, &byte, 1);
-        if (n) {
-            return n < 0 ? estlsi_tls_io_error(n) : (int)ESTLS_E_INJECTED;
-        }
-    }
-    if (s->off < s->len) {
-        n = s->io.write(s->io.user, s->d->iobuf + s->off,
+    if (*estlsi_starttls_part(s, ESTLSI_PART_MORE) == '?') { return ESTLS_OK; }
+    n = s->tls.io.read(s->tls.io.user, &byte, 1);
+    if (n < 0) { return estlsi_tls_io_error(n); }
+    return n ? ESTLS_E_INJECTED : ESTLS_OK;
+}
+
+static int estlsi_starttls_send(estls_starttls *s)
+{
+    int n = s->off ? (int)ESTLS_OK : estlsi_starttls_quiet(s);
+
+    if (n) { return n; }
+    n = s->tls.io.write(s->tls.io.user, s->d->iobuf + s->off,
                         (size_t)(s->len - s->off));
-        if (n < 0) { return estlsi_tls_io_error(n); }
-        s->off = (uint16_t)(s->off + n);
-    }
+    if (n < 0) { return estlsi_tls_io_error(n); }
+    s->off = (uint16_t)(s->off + n);
     if (s->off == s->len) {
         s->len = 0;
         s->state = ESTLSI_STARTTLS_ANSWER;
@@ -4220,11 +4562,64 @@ ESTLS_API int estls_starttls_step(estls_starttls *s)
     rc = s->state == ESTLSI_STARTTLS_SEND ? estlsi_starttls_send(s)
                                           : estlsi_starttls_answer(s);
     if (rc == ESTLS_BUSY && s->state != ESTLSI_STARTTLS_TLS &&
-        estlsi_core_past(estlsi_core_tick(&s->io), s->t0,
+        estlsi_core_past(estlsi_core_tick(&s->tls.io), s->t0,
                          estlsi_core_timeout(s->d))) {
         rc = ESTLS_E_TIMEOUT;
     }
     return rc < 0 ? estlsi_starttls_end(s, rc) : rc;
+}
+
+/* -- FTP: where the data connection goes ----------------------------------- */
+
+/* "(|||port|)", with any one character for '|'; 0: it is not. */
+static uint32_t estlsi_starttls_epsv(const char *p, const char *end)
+{
+    uint32_t port;
+    const char *stop;
+    char mark;
+
+    if (end - p < 6 || p[1] != p[2] || p[1] != p[3]) { return 0; }
+    mark = p[1];
+    stop = estlsi_at_digits(p + 4, end, &port);
+    if (!stop || end - stop < 2 || stop[0] != mark || stop[1] != ')') {
+        return 0;
+    }
+    return port;
+}
+
+/* "(h1,h2,h3,h4,p1,p2)"; 0: it is not. */
+static uint32_t estlsi_starttls_pasv(const char *p, const char *end)
+{
+    uint32_t port = 0;
+    uint32_t number;
+    uint8_t i;
+
+    for (i = 0; i < 6; i++) {
+        p = estlsi_at_digits(p + 1, end, &number);
+        if (!p || p == end || number > 255 || *p != (i < 5 ? ',' : ')')) {
+            return 0;
+        }
+        port = (port << 8 | number) & 0xffff;
+    }
+    return port;
+}
+
+ESTLS_API int estls_ftp_port(const char *reply, size_t n, uint16_t *port)
+{
+    const char *end = reply + n;
+    const char *open = (const char *)memchr(reply, '(', n);
+    uint32_t found = 0;
+
+    if (estlsi_starttls_match(reply, n, "4??|5??")) { return ESTLS_E_REFUSED; }
+    if (!open) { return ESTLS_E_PROTO; }
+    if (estlsi_starttls_match(reply, n, "229")) {
+        found = estlsi_starttls_epsv(open, end);
+    } else if (estlsi_starttls_match(reply, n, "227")) {
+        found = estlsi_starttls_pasv(open, end);
+    }
+    if (found < 1024 || found > 65535) { return ESTLS_E_PROTO; }
+    *port = (uint16_t)found;
+    return ESTLS_OK;
 }
 
 /* ======================================================================
@@ -4243,33 +4638,82 @@ enum {
     ESTLSI_CLOSED
 };
 
-static uint8_t estlsi_session_port(const estls_desc *d)
+static uint8_t estlsi_session_port(const estls *s)
 {
+    const estls_desc *d = s->starttls.d;
+
     return d->mux ? d->link_id : 0;
+}
+
+static uint32_t estlsi_session_now(const estls *s)
+{
+    return estlsi_core_tick(&s->starttls.d->uart);
+}
+
+static int estlsi_session_usable(const estls *s)
+{
+    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
+    if (s->err) { return s->err; }
+    return s->phase == ESTLSI_READY ? ESTLS_OK : ESTLS_E_STATE;
+}
+
+/* All that can be judged of a description before anything is sent. */
+static int estlsi_session_prepare(estls *s, const estls_desc *d)
+{
+    memset(s, 0, sizeof *s);
+    if (!estlsi_core_io_ok(&d->uart) || !d->port || d->link_id >= ESTLS_LINKS) {
+        return ESTLS_E_ARG;
+    }
+    return estlsi_starttls_prepare(&s->starttls, d);
+}
+
+/* Begins in phase, if nothing is wrong. */
+static int estlsi_session_begin(estls *s, int rc, uint8_t phase)
+{
+    if (rc) {
+        estlsi_tls_wipe(s, sizeof *s);
+        return rc;
+    }
+    s->phase = phase;
+    s->self = estlsi_core_mark(s);
+    return ESTLS_BUSY;
 }
 
 ESTLS_API int estls_open(estls *s, const estls_desc *d)
 {
     uint32_t now;
-    int rc;
+    int rc = estlsi_session_prepare(s, d);
 
-    memset(s, 0, sizeof *s);
-    if (!estlsi_core_io_ok(&d->uart) || !d->port || d->link_id >= ESTLS_LINKS) {
-        return ESTLS_E_ARG;
-    }
-    rc = estlsi_starttls_prepare(&s->starttls, d);
     if (!rc && (d->no_modem || !d->sntp)) {
         rc = estlsi_tls_clock(&s->starttls.tls, &now);
     }
-    if (!rc && !d->no_modem) { rc = estls_link_open(&s->link, d); }
-    if (rc) {
-        estlsi_tls_wipe(s, sizeof *s);
-        return rc;
+    if (!rc && !d->no_modem) {
+        s->modem = &s->link;
+        rc = estls_link_open(s->modem, d);
     }
-    s->d = d;
-    s->phase = (uint8_t)(d->no_modem ? ESTLSI_DIAL : ESTLSI_SETUP);
-    s->self = estlsi_core_mark(s);
-    return ESTLS_BUSY;
+    return estlsi_session_begin(
+        s, rc, (uint8_t)(d->no_modem ? ESTLSI_DIAL : ESTLSI_SETUP));
+}
+
+ESTLS_API int estls_open_data(estls *s, const estls_desc *d, estls *control)
+{
+    const estls_desc *c;
+    uint32_t now;
+    int rc = estlsi_session_usable(control);
+
+    if (rc) { return ESTLS_E_STATE; }
+    c = control->starttls.d;
+    rc = estlsi_session_prepare(s, d);
+    if (!rc && (d->iobuf == c->iobuf || (d->obuf && d->obuf == c->obuf) ||
+                d->no_modem != c->no_modem ||
+                (!d->no_modem && (!d->mux || d->link_id == c->link_id)))) {
+        rc = ESTLS_E_ARG;
+    }
+    if (!rc) { rc = estlsi_tls_clock(&s->starttls.tls, &now); }
+    if (!rc) { rc = estlsi_starttls_join(&s->starttls, &control->starttls); }
+    s->modem = control->modem;
+    return estlsi_session_begin(
+        s, rc, (uint8_t)(d->no_modem ? ESTLSI_DIAL : ESTLSI_CLOCK));
 }
 
 static int estlsi_session_fail(estls *s, int rc)
@@ -4283,39 +4727,77 @@ static int estlsi_session_fail(estls *s, int rc)
     return s->err;
 }
 
-/* Starts what comes behind the phase that is done. */
-static int estlsi_session_next(estls *s)
+static int estlsi_session_dial(estls *s)
 {
-    const estls_desc *d = s->d;
-    const char *host = d->connect_host ? d->connect_host : d->host;
-    const uint16_t port = d->connect_port ? d->connect_port : d->port;
+    const estls_desc *d = s->starttls.d;
+
+    return estls_link_dial(
+        s->modem, d->connect_host ? d->connect_host : d->host,
+        d->connect_port ? d->connect_port : d->port, estlsi_session_port(s));
+}
+
+/* How our dial has ended, or BUSY.  Another session may have used the modem
+ * since. */
+static int estlsi_session_dialled(const estls *s)
+{
+    const estls_link *l = s->modem;
+    const uint8_t id = estlsi_session_port(s);
+
+    if (l->err) { return l->err; }
+    if (l->port[id].flags & ESTLSI_LINK_OPEN) { return ESTLS_OK; }
+    if (l->op == ESTLSI_LINK_DIAL && l->port_op == (int8_t)id) {
+        return ESTLS_BUSY;
+    }
+    return l->op || !l->rc ? (int)ESTLS_E_NETWORK : l->rc;
+}
+
+static int estlsi_session_preamble(estls *s)
+{
     estls_io io;
     int rc;
 
-    switch (s->phase++) {
-    case ESTLSI_SETUP: return d->ssid ? estls_link_join(&s->link) : ESTLS_OK;
-    case ESTLSI_JOIN: return d->sntp ? estls_link_clock(&s->link) : ESTLS_OK;
-    case ESTLSI_CLOCK:
-        return estls_link_dial(&s->link, host, port, estlsi_session_port(d));
+    if (!s->modem) {
+        return estlsi_starttls_begin(&s->starttls, &s->starttls.d->uart);
+    }
+    rc = estls_link_io(s->modem, estlsi_session_port(s), &io);
+    return rc ? rc : estlsi_starttls_begin(&s->starttls, &io);
+}
+
+/* Has the phase ended, and can the next one start?  BUSY: not yet. */
+static int estlsi_session_next(estls *s)
+{
+    const estls_desc *d = s->starttls.d;
+    int rc = ESTLS_OK;
+
+    if (s->modem) { rc = estls_link_step(s->modem); }
+    if (s->modem != &s->link || s->phase == ESTLSI_DIAL) {
+        rc = ESTLS_OK; /* of what others do with the modem, perhaps */
+    }
+    if (rc) { return rc; }
+    switch (s->phase) {
+    case ESTLSI_SETUP: return d->ssid ? estls_link_join(s->modem) : ESTLS_OK;
+    case ESTLSI_JOIN: return d->sntp ? estls_link_clock(s->modem) : ESTLS_OK;
+    case ESTLSI_CLOCK: return estlsi_session_dial(s);
     default: break;
     }
-    if (d->no_modem) { return estlsi_starttls_begin(&s->starttls, &d->uart); }
-    rc = estls_link_io(&s->link, estlsi_session_port(d), &io);
-    return rc ? rc : estlsi_starttls_begin(&s->starttls, &io);
+    if (s->modem) { rc = estlsi_session_dialled(s); }
+    if (rc) { return rc; }
+    rc = estlsi_session_preamble(s);
+    return rc < 0 ? rc : (int)ESTLS_OK;
 }
 
 static int estlsi_session_advance(estls *s)
 {
-    int rc = ESTLS_OK;
+    int rc;
 
     if (s->phase >= ESTLSI_PREAMBLE) {
         rc = estls_starttls_step(&s->starttls);
         if (rc == ESTLS_OK) { s->phase = ESTLSI_READY; }
         return rc;
     }
-    if (!s->d->no_modem) { rc = estls_link_step(&s->link); }
-    if (rc == ESTLS_OK) { rc = estlsi_session_next(s); }
-    return rc == ESTLS_OK ? ESTLS_BUSY : rc;
+    rc = estlsi_session_next(s);
+    if (rc == ESTLS_OK) { s->phase++; }
+    return rc < 0 ? rc : (int)ESTLS_BUSY;
 }
 
 ESTLS_API int estls_step(estls *s)
@@ -4328,13 +4810,6 @@ ESTLS_API int estls_step(estls *s)
     if (s->err) { return s->err; }
     rc = estlsi_session_advance(s);
     return rc < 0 ? estlsi_session_fail(s, rc) : rc;
-}
-
-static int estlsi_session_usable(const estls *s)
-{
-    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
-    if (s->err) { return s->err; }
-    return s->phase == ESTLSI_READY ? ESTLS_OK : ESTLS_E_STATE;
 }
 
 ESTLS_API int estls_read(estls *s, void *dst, size_t cap)
@@ -4366,8 +4841,8 @@ static int estlsi_session_goodbye(estls *s)
 
     if (rc < 0) { (void)estlsi_session_fail(s, rc); }
     if (rc != ESTLS_BUSY) {
-        s->starttls.t0 = estlsi_core_tick(&s->d->uart);
-        s->phase = s->d->no_modem ? ESTLSI_CLOSED : ESTLSI_HANGUP;
+        s->starttls.t0 = estlsi_session_now(s);
+        s->phase = s->modem ? ESTLSI_HANGUP : ESTLSI_CLOSED;
     }
     return ESTLS_BUSY;
 }
@@ -4375,13 +4850,13 @@ static int estlsi_session_goodbye(estls *s)
 /* Hangs the modem's link up; a modem that does not play along is left. */
 static int estlsi_session_hangup(estls *s)
 {
-    estls_link *l = &s->link;
+    estls_link *l = s->modem;
     int rc;
 
     (void)estls_link_step(l);
-    rc = estls_link_hangup(l, estlsi_session_port(s->d));
+    rc = estls_link_hangup(l, estlsi_session_port(s));
     if ((rc != ESTLS_BUSY && !l->op) ||
-        estlsi_core_past(estlsi_core_tick(&s->d->uart), s->starttls.t0,
+        estlsi_core_past(estlsi_session_now(s), s->starttls.t0,
                          ESTLSI_TLS_FLUSH_MS)) {
         s->phase = ESTLSI_CLOSED;
     }
@@ -4412,13 +4887,12 @@ static const char *estlsi_session_doing(const estls *s)
                                         "close", "hangup", "closed"};
 
     if (s->phase != ESTLSI_PREAMBLE) { return names[s->phase]; }
-    return s->starttls.now && s->starttls.now->name ? s->starttls.now->name
-                                                    : "handshake";
+    return *s->starttls.now ? s->starttls.now : "handshake";
 }
 
 ESTLS_API void estls_info(const estls *s, estls_report *out)
 {
-    const estls_link *l = &s->link;
+    const estls_link *l = s->modem;
     const estls_tls *t = &s->starttls.tls;
 
     memset(out, 0, sizeof *out);
@@ -4426,13 +4900,15 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
     if (s->self != estlsi_core_mark(s)) { return; }
     out->doing = estlsi_session_doing(s);
     out->detail = t->detail;
-    if (!t->detail && s->err && l->at.code < 0x7fff) {
-        out->detail = (int)l->at.code;
-    }
-    out->sends = l->sends;
     out->mfl = t->watch.mfl;
     out->heavy = t->pending != 0;
-    if (!s->d->no_modem && l->gate_ms) { out->wait_ms = l->gate_ms; }
+    if (l) {
+        if (!t->detail && s->err && l->at.code < 0x7fff) {
+            out->detail = (int)l->at.code;
+        }
+        out->sends = l->sends;
+        out->wait_ms = l->gate_ms;
+    }
     out->version = t->version;
     out->suite = t->suite;
     out->resumed = (uint8_t)(t->version && t->offered);

@@ -496,10 +496,8 @@ static void hangs_up_at_once(void)
 /* A protocol of one's own may say more than iobuf holds. */
 static const estls_proto *wordy(void)
 {
-    static const estls_exchange dialogue[] = {
-        {"greeting", "% % % %", "220", NULL, NULL},
-        {NULL, NULL, NULL, NULL, NULL}};
-    static const estls_proto proto = {"wordy", dialogue, 25};
+    static const estls_proto proto = {
+        "wordy", "greeting\0% % % %\000220\0\0\0", NULL, NULL, 0, '\n', 25};
 
     return &proto;
 }
