@@ -50,10 +50,8 @@ static const struct argp_option options[] = {
     {"pin", OPT_PIN, "FILE", 0,
      "The server's public key, from a PEM certificate or public key", 3},
     {0, 0, 0, 0, "The server:", 4},
-    {"proto", OPT_PROTO, "smtp|direct", 0,
-     "What is spoken before TLS: smtp, with port 587, or nothing, with port "
-     "465 (smtp)",
-     4},
+    {"proto", OPT_PROTO, "NAME", 0,
+     "What is spoken before TLS (submission): " DESKTOP_PROTOS, 4},
     {"connect", OPT_CONNECT, "ADDR[:PORT]", 0,
      "Dial this; the certificate must still name HOST", 4},
     {"name", OPT_NAME, "NAME", 0, "Our name in EHLO ([127.0.0.1])", 4},
@@ -119,15 +117,29 @@ static const char *endpoint(char *text, uint16_t *port,
     return text;
 }
 
+/* The default port is that of the protocol, but for SMTP, which has two. */
 static void set_proto(desktop *d, const char *arg, struct argp_state *state)
 {
-    if (strcmp(arg, "smtp") == 0) {
-        d->desc.proto = estls_smtp;
-    } else if (strcmp(arg, "direct") == 0) {
-        d->desc.proto = estls_direct;
-    } else {
-        argp_error(state, "%s is neither smtp nor direct", arg);
+    static const struct {
+        const char *name;
+        const estls_proto *(*proto)(void);
+        uint16_t port;
+    } protos[] = {{"smtp", estls_smtp, 25},  {"submission", estls_smtp, 587},
+                  {"lmtp", estls_lmtp, 0},   {"imap", estls_imap, 0},
+                  {"pop3", estls_pop3, 0},   {"nntp", estls_nntp, 0},
+                  {"sieve", estls_sieve, 0}, {"irc", estls_irc, 0},
+                  {"ftp", estls_ftp, 0},     {"xmpp", estls_xmpp, 0},
+                  {"ldap", estls_ldap, 0},   {"postgres", estls_postgres, 0},
+                  {"mysql", estls_mysql, 0}, {"direct", estls_direct, 0}};
+    size_t i = 0;
+
+    while (strcmp(arg, protos[i].name) != 0) {
+        if (++i == sizeof protos / sizeof protos[0]) {
+            argp_error(state, "%s is none of " DESKTOP_PROTOS, arg);
+        }
     }
+    d->desc.proto = protos[i].proto;
+    d->proto_port = protos[i].port;
 }
 
 static void check_options(desktop *d, struct argp_state *state)
@@ -144,6 +156,7 @@ static void check_options(desktop *d, struct argp_state *state)
         argp_error(state, "exactly one of --ca and --pin must say whom to "
                           "trust; there is no default");
     }
+    if (!d->desc.port) { d->desc.port = d->proto_port; }
     if (!d->desc.port) { d->desc.port = d->desc.proto()->port; }
 }
 

@@ -24,6 +24,10 @@ enum {
     DESKTOP_INTERRUPTED = 130 /* 128 + SIGINT, as shells have it */
 };
 
+#define DESKTOP_PROTOS                                                         \
+    "smtp, submission, lmtp, imap, pop3, nntp, sieve, irc, ftp, xmpp, ldap, "  \
+    "postgres, mysql, or direct for nothing"
+
 #define DESKTOP_STATUS                                                         \
     "Exit status: 0 only after a clean close; 1 a local file cannot be read "  \
     "or written; 2 usage; 130 interrupted; else 10 + the library's error "     \
@@ -43,6 +47,7 @@ typedef struct desktop {
     const char *pin_file;
     const char *session;
     uint32_t baud;
+    uint16_t proto_port; /* 0: the protocol knows */
     uint8_t tcp;
     uint8_t rts_cts;
     uint8_t tracing;

@@ -477,7 +477,7 @@ command_line() {
     usage starttls --tcp $HOST
     usage starttls --tcp "$ca" "--pin=$pki/ec.pem" $HOST
     usage starttls --tcp "$ca" $HOST another
-    usage starttls --tcp "$ca" --proto imap $HOST
+    usage starttls --tcp "$ca" --proto gopher $HOST
     usage starttls --tcp "$ca" $HOST:0
     usage starttls --tcp "$ca" $HOST:65536
     usage starttls --tcp "$ca" $HOST:25x
