@@ -462,6 +462,7 @@ typedef struct estls_at {
     uint16_t len;
     uint16_t left; /* payload bytes still to come */
     const estls_at_rule *rules;
+    const estls_at_rule *last; /* that matched: answers come in order */
     const char *expect; /* prefix that makes a line LINE, else URC; null: any */
     char *line;
 } estls_at;
@@ -588,7 +589,7 @@ typedef struct estls_at_engine {
     uint32_t t0;
     uint32_t t1;   /* of the last byte of a payload */
     uint32_t code; /* number of the last ERROR; 0xFFFFFFFF: it had none */
-    char rx[12];
+    char rx[20];
 } estls_at_engine;
 
 /* io is the UART, borrowed.  event gets all that no command claims: URC,
@@ -669,6 +670,7 @@ typedef struct estls_link {
     uint8_t op;
     uint8_t step;
     uint8_t tries;
+    uint8_t roomy;  /* 1: takes 8192 bytes a send, not 2048 */
     int8_t err;     /* sticky: the modem is lost */
     int8_t rc;      /* of the last operation */
     int8_t port_op; /* link id of the operation */
@@ -700,8 +702,9 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id) ESTLSI_CHECKED;
 ESTLS_API int estls_link_step(estls_link *l);
 /* The byte stream of link id, whole as long as the link is open.  Reading and
  * writing step the modem.  read: E_CLOSED after the peer's last byte.  write:
- * announces all that is offered as one send, of 2048 bytes at most, so offer
- * a flight at once; it takes the first byte when the modem prompts. */
+ * announces all that is offered as one send, of 2048 bytes at most (8192 since
+ * ESP-AT 3.3), so offer a flight at once; it takes the first byte when the
+ * modem prompts. */
 ESTLS_API int estls_link_io(estls_link *l, uint8_t id,
                             estls_io *io) ESTLSI_CHECKED;
 
@@ -1134,6 +1137,7 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
     if (!rules || !line) { return ESTLS_E_ARG; }
     if (cap < 16) { return ESTLS_E_SPACE; }
     at->rules = rules;
+    at->last = rules;
     at->line = line;
     at->cap = (uint16_t)(cap >> 15 ? 0x7fff : cap);
     at->self = estlsi_core_mark(at);
@@ -1171,13 +1175,15 @@ static const char *estlsi_at_id(const char *p, const char *end, int8_t *id)
     return q + 1;
 }
 
-static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
-                                           const char *text, size_t n)
+static const estls_at_rule *estlsi_at_find(estls_at *at, const char *text,
+                                           size_t n)
 {
     const uint8_t c = (uint8_t)text[0];
+    const estls_at_rule *r = at->last;
     size_t i;
 
     if (c == 0xff) { return NULL; /* as the table's end begins, and no rule */ }
+    if ((uint8_t)r->text[0] >= c) { r = at->rules; }
 #if UINTPTR_MAX > 0xffffffffu
     /* two at once: behind what is not the end there is another */
     while ((uint8_t)r->text[0] < c && (uint8_t)r[1].text[0] < c) {
@@ -1192,7 +1198,10 @@ static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
         if (n < i) { continue; }
         /* most rules fail at their last character */
         while (--i && r->text[i] == text[i]) {}
-        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) { return r; }
+        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) {
+            at->last = r;
+            return r;
+        }
     }
     return NULL;
 }
@@ -1289,7 +1298,7 @@ static void estlsi_at_judge(estls_at *at, int extent, estls_at_event *ev)
         body = estlsi_at_id(text, end, &ev->id);
         body = body == end ? text : body;
     }
-    r = estlsi_at_find(at->rules, body, (size_t)(end - body));
+    r = estlsi_at_find(at, body, (size_t)(end - body));
     if (r && body != text && !(r->match & ESTLS_AT_ID)) { r = NULL; }
     if (r && r->kind == ESTLS_AT_PAYLOAD) {
         estlsi_at_header(at, r, extent, ev);
@@ -1592,7 +1601,7 @@ static void estlsi_at_put(estls_at_builder *c, char byte)
 static void estlsi_at_put_text(estls_at_builder *c, const char *s, int escape)
 {
     for (; *s; s++) {
-        if (!c->rc && ((uint8_t)*s < 0x20 || *s == 0x7f)) {
+        if (((uint8_t)*s < 0x20 || *s == 0x7f) && !c->rc) {
             c->rc = ESTLS_E_ARG;
         }
         if (escape && (*s == '"' || *s == ',' || *s == '\\')) {
@@ -2101,7 +2110,8 @@ enum {
 
 enum {
     ESTLSI_LINK_LINE = 64,        /* of line memory, for the modem's lines */
-    ESTLSI_LINK_SEND_MAX = 2048,  /* AT+CIPSEND, ESP-AT 1.x to 2.x */
+    ESTLSI_LINK_SEND_MAX = 2048,  /* AT+CIPSEND, ESP-AT 1.x to 2.x ... */
+    ESTLSI_LINK_ROOMY_MAX = 8192, /* ... and of those with CIPRECVTYPE */
     ESTLSI_LINK_TRIES = 3,        /* at waking the modem */
     ESTLSI_LINK_ANSWER_MS = 2000, /* for what the modem knows by itself */
     ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
@@ -2340,6 +2350,7 @@ static void estlsi_link_setup_done(estls_link *l, int rc)
         estlsi_link_wake(l, rc);
         return;
     }
+    l->roomy = !rc && l->step == ESTLSI_SETUP_RECVTYPE;
     l->step++;
     if (!rc && l->step == ESTLSI_SETUP_RECVTYPE) {
         l->step = ESTLSI_SETUP_STEPS;
@@ -2727,12 +2738,13 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
     const uint32_t now = estlsi_link_now(l);
+    const size_t max = l->roomy ? ESTLSI_LINK_ROOMY_MAX : ESTLSI_LINK_SEND_MAX;
     estls_at_builder c;
 
     if (l->gate_ms && !estlsi_core_past(now, l->gate_t0, l->gate_ms)) {
         return ESTLS_OK;
     }
-    if (len > ESTLSI_LINK_SEND_MAX) { len = ESTLSI_LINK_SEND_MAX; }
+    if (len > max) { len = max; }
     l->gate_t0 = now;
     l->gate_ms = l->d->gate ? l->d->gate(l->d->user, &len) : 0;
     if (l->gate_ms || !len) { return ESTLS_OK; }
@@ -3896,9 +3908,9 @@ static int estlsi_tls_usable(estls_tls *t)
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err ? t->err : (int)ESTLS_E_STATE;
     }
-    if (estlsi_tls_waits(t) && !t->pending &&
-        estlsi_core_past(estlsi_core_tick(&t->io), t->t0,
-                         estlsi_core_timeout(t->d))) {
+    if (estlsi_core_past(estlsi_core_tick(&t->io), t->t0,
+                         estlsi_core_timeout(t->d)) &&
+        !t->pending && estlsi_tls_waits(t)) {
         return estlsi_tls_end(t, ESTLS_E_TIMEOUT);
     }
     return ESTLS_OK;
@@ -3951,8 +3963,16 @@ ESTLS_API int estls_tls_read(estls_tls *t, void *dst, size_t cap)
     return n;
 }
 
+/* What a record leaves free, so that with all around it (RFC 5288 3) it fills
+ * sends of 2048 bytes and needs no short one more. */
+static size_t estlsi_tls_spare(const estls_tls *t)
+{
+    return t->client.eng.max_frag_len >= ESTLSI_TLS_STAGE_MAX ? 29 : 0;
+}
+
 ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len)
 {
+    const size_t spare = estlsi_tls_spare(t);
     size_t n = 0;
     uint8_t *place;
     int rc = estlsi_tls_usable(t);
@@ -3965,7 +3985,12 @@ ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len)
     }
     place = br_ssl_engine_sendapp_buf(&t->client.eng, &n);
     if (!place || !len) { return 0; }
-    n = n < len ? n : len;
+    if (n <= spare) {
+        br_ssl_engine_flush(&t->client.eng, 0);
+        rc = estlsi_tls_advance(t);
+        return rc < 0 ? rc : 0;
+    }
+    n = n - spare < len ? n - spare : len;
     memcpy(place, src, n);
     br_ssl_engine_sendapp_ack(&t->client.eng, n);
     t->t0 = estlsi_core_tick(&t->io);
