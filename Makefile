@@ -46,9 +46,10 @@ $(B)/espat: tests/modem/main.c tests/modem/espat.c $(HEADERS)
 $(B)/smtpd: tests/server/main.c $(SERVER) $(HEADERS)
 $(B)/starttls: examples/starttls.c $(DESKTOP) $(HEADERS)
 $(B)/mail: examples/mail.c examples/smtp.c $(DESKTOP) $(HEADERS)
+$(B)/deep_sleep: examples/deep_sleep.c $(DESKTOP) $(HEADERS)
 $(B)/anchors: examples/anchors.c examples/pem.c $(HEADERS)
 
-PROGRAMS = $(addprefix $(B)/, espat smtpd starttls mail anchors)
+PROGRAMS = $(addprefix $(B)/, espat smtpd starttls mail deep_sleep anchors)
 
 $(PROGRAMS): $(B)/%: | $(B)
 	@$(CC) $(STD) $(WARN) $(FAST) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl

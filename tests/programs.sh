@@ -37,19 +37,23 @@ end_section() {
 
 all_pids=
 
+# A pid comes back sooner or later; with the time of its start it is unique.
+born() { cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null; }
+
 # server NAME CERTIFICATE OPTION...: its port is in $port, its pid in $server
 server() {
     start "$1" "$bin/smtpd" --die-with-parent --cert "$pki/$2.pem" \
         --key "$pki/$2.key" "${@:3}"
     server=$pid
-    all_pids="$all_pids $pid"
+    all_pids="$all_pids $pid@$(born "$pid")"
     check "the server $1 listens" wait_for 5 grep -qs : "$dir/$1.out"
     port=$(sed 's/.*://' "$dir/$1.out")
 }
 
 # by_exec OPTION...: the wire is a modem that the program starts itself
 by_exec() {
-    wire=(--exec "echo \$\$ >>'$dir/modems'; exec '$bin/espat' --stdio $*")
+    wire=(--exec "echo \$\$@\$(cut -d ' ' -f 22 /proc/\$\$/stat) \
+        >>'$dir/modems'; exec '$bin/espat' --stdio $*")
 }
 
 # by_pty NAME OPTION...: one that is there already
@@ -57,7 +61,7 @@ by_pty() {
     start "$1" "$bin/espat" --pty --die-with-parent --link "$dir/$1.tty" \
         "${@:2}"
     modem=$pid
-    all_pids="$all_pids $pid"
+    all_pids="$all_pids $pid@$(born "$pid")"
     check "the modem $1 is there" wait_for 5 test -s "$dir/$1.out"
     wire=(--pty "$dir/$1.tty")
 }
@@ -280,6 +284,44 @@ session_file() {
     doing='forgotten by the server' && stop "$server"
     server kept ec --port "$port"
     starttls "${anchors[@]}" --session "$file" && opens false
+    stop "$server"
+}
+
+# deep_sleep FILE OPTION...: one wake-up of the device
+deep_sleep() {
+    run deep_sleep "$bin/deep_sleep" "${wire[@]}" --timeout 20 \
+        --connect "127.0.0.1:$port" --memory "$@"
+}
+
+woke() { # NUMBER KIND
+    exited 0
+    check 'what it says' grep -q "^wake-up $1: $2 session, " "$out"
+}
+
+sleeps() {
+    local file=$dir/retained
+
+    section 'a session across deep sleep, bound to all that it is of'
+    by_exec --gen 2 && server sleeps ec
+    doing='first' && deep_sleep "$file" "${anchors[@]}" $HOST && woke 1 new
+    doing='resumed' && deep_sleep "$file" "${anchors[@]}" $HOST
+    woke 2 resumed
+    check 'nobody else may read it' is "$(stat -c %a "$file")" 600
+    for other in "other host:${anchors[*]} localhost" \
+        "other port:${anchors[*]} $HOST:588" \
+        "other trust:--pin $pki/ec.pem $HOST" \
+        "fewer anchors:--ca $pki/root.pem $HOST"; do
+        doing=${other%%:*} && cp "$file" "$file.2"
+        # shellcheck disable=SC2086 # several words
+        deep_sleep "$file.2" ${other#*:} && woke 3 new
+    done
+    doing='still good' && deep_sleep "$file" "${anchors[@]}" $HOST
+    woke 3 resumed
+    stop "$server"
+    doing='other protocol' && server sleeps ec --direct
+    deep_sleep "$file" "${anchors[@]}" --proto direct $HOST:587 && woke 4 new
+    doing='memory cut short' && truncate -s 60 "$file"
+    deep_sleep "$file" "${anchors[@]}" --proto direct $HOST:587 && woke 1 new
     stop "$server"
 }
 
@@ -514,8 +556,8 @@ command_line() {
 
 # The number may have been given to a stranger since.
 ended() {
-    gone "$1" ||
-        ! grep -qsE '^(espat|smtpd|mail|starttls|sh|sleep)$' "/proc/$1/comm"
+    gone "${1%@*}" || [ "${1#*@}" != "$(born "${1%@*}")" ] ||
+        ! grep -qsE '^(espat|smtpd|mail|starttls|sh|sleep)$' "/proc/${1%@*}/comm"
 }
 
 modems_gone() {
@@ -535,7 +577,7 @@ begin_starttls() {
     out=$dir/$ran.out err=$dir/$ran.err
     input=$dir/endless start $ran "$bin/starttls" "${wire[@]}" \
         "${anchors[@]}" --trace --report --connect "127.0.0.1:$port" $HOST
-    all_pids="$all_pids $pid"
+    all_pids="$all_pids $pid@$(born "$pid")"
     check "it comes to $1" wait_for 5 grep -qs -e "-- $1" "$err"
 }
 
@@ -725,6 +767,7 @@ bodies_arrive
 direct_and_login
 trust
 session_file
+sleeps
 sends_are_few
 servers_at_fault
 modem_at_fault

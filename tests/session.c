@@ -590,6 +590,96 @@ static void server_closes_first(void)
     }
 }
 
+/* A record with all around it fills whole sends: no short one behind it. */
+static void records_fill_sends(void)
+{
+    static const struct {
+        uint16_t iobuf_cap;
+        uint8_t generation;
+        uint8_t sends; /* for 64,000 bytes */
+    } rows[] = {{2373, 2, 32}, {4421, 2, 32}, {16709, 2, 32}, {4421, 3, 16},
+                {16709, 3, 8}, {2373, 3, 32}, {1349, 2, 63}};
+    static char text[64000];
+    const struct smtpd_step drain = {{0, 0}, {0, 0}, SMTPD_CONTINUE, 65000, 0};
+    estls_report report;
+    size_t i, off;
+    int n;
+
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rig_init(&r, rows[i].generation, "ec");
+        r.d.iobuf_cap = rows[i].iobuf_cap;
+        r.d.proto = estls_direct;
+        r.server.direct = true;
+        r.server.script = &drain;
+        r.server.step_count = 1;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        for (off = 0; off < sizeof text; off += (size_t)n) {
+            n = estls_write(&r.net, text + off, sizeof text - off);
+            if (n < 0) { break; }
+            if (!n) { world_idle(&r.w); }
+        }
+        CHECK_INT(off, sizeof text);
+        CHECK_INT(rig_step(&r), ESTLS_OK);
+        estls_info(&r.net, &report);
+        CHECK_INT(report.sends - 2, rows[i].sends);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+}
+
+static const estls_proto *own_proto;
+
+static const estls_proto *own(void)
+{
+    return own_proto;
+}
+
+/* What a line must be: each mark of the pattern language. */
+static void patterns(void)
+{
+    static const struct {
+        const char *dialogue;
+        const char *line;
+        int rc;
+    } rows[] = {{"x\0\0ok\0\0\0\0", "OK then\r\n", ESTLS_OK},
+                {"x\0\0ok\0\0\0\0", "okay\r\n", ESTLS_E_PROTO},
+                {"x\0\0a|b|c\0\0\0\0", "c\r\n", ESTLS_OK},
+                {"x\0\0a|b|c\0\0\0\0", "d\r\n", ESTLS_E_PROTO},
+                {"x\0\0a?c\0\0\0\0", "a|c\r\n", ESTLS_OK},
+                {"x\0\0a?c\0\0\0\0", "ac\r\n", ESTLS_E_PROTO},
+                {"x\0\0_done\0\0\0\0", "whatever done\r\n", ESTLS_OK},
+                {"x\0\0_done\0\0\0\0", "what ever done\r\n", ESTLS_E_PROTO},
+                {"x\0\0go ~now\0\0\0\0", "go right now\r\n", ESTLS_OK},
+                {"x\0\0go ~now\0\0\0\0", "go now\r\n", ESTLS_OK},
+                {"x\0\0go ~now\0\0\0\0", "go nowhere, not now !\r\n", ESTLS_OK},
+                {"x\0\0go ~now\0\0\0\0", "go know\r\n", ESTLS_E_PROTO},
+                {"x\0\0go ~now\0\0\0\0", "go\r\n", ESTLS_E_PROTO},
+                {"x\0\0.\0!\0\0\0", "line\r\n.\r\n", ESTLS_OK},
+                {"x\0\0.\0!\0\0\0", "1 line\r\n.\r\n", ESTLS_E_PROTO},
+                {"x\0\0.\0?\0no|nay\0\0", "1\r\nnay: x\r\n", ESTLS_E_TIMEOUT},
+                {"x\0\0.\0!\0no|nay\0\0", "nay x\r\n", ESTLS_E_REFUSED},
+                {"x\0\0.\0?\0\0tls\0", "ssl\r\n.\r\n", ESTLS_E_NO_STARTTLS},
+                {"x\0\0.\0?\0\0tls\0", "ssl\r\nTLS\r\n.\r\n", ESTLS_OK},
+                {"x\0\0.\0?\0\0\0", ".\r\n.\r\n", ESTLS_E_INJECTED}};
+    static estls_proto proto = {"own", NULL, NULL, NULL, 0, '\n', 1};
+    struct smtpd_step step = {{0, 0}, {0, 0}, SMTPD_START_TLS, 0, 0};
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rig_init(&r, RIG_DIRECT, "ec");
+        own_proto = &proto;
+        proto.dialogue = rows[i].dialogue;
+        r.d.proto = own;
+        step.reply.bytes = rows[i].line;
+        step.reply.len = strlen(rows[i].line);
+        r.server.script = &step;
+        r.server.step_count = 1;
+        CHECK_INT(rig_connect(&r), rows[i].rc);
+        CHECK(rig_close(&r) <= 0);
+        rig_end(&r);
+    }
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
@@ -618,5 +708,7 @@ int main(int argc, char **argv)
     RUN(closed_while_trickling);
     RUN(stalled_record);
     RUN(server_closes_first);
+    RUN(records_fill_sends);
+    RUN(patterns);
     return check_end();
 }
