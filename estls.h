@@ -665,7 +665,7 @@ typedef struct estls_link {
     uint32_t clock_t0;
     uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
     uint16_t sends;  /* AT+CIPSEND that were started */
-    uint16_t asked;  /* bytes that the pull under way asked for */
+    uint16_t asked;  /* bytes of the last pull or send */
     uint16_t owed;   /* bytes that the open prompt still wants */
     uint8_t op;
     uint8_t step;
@@ -2733,13 +2733,15 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
     return l->d->push ? 0 : estlsi_link_pull(l, port, cap);
 }
 
-/* Asks the gate, then announces len bytes. */
+/* Asks the gate, then announces len bytes; by the same command as the last
+ * time, if that still stands in the line. */
 static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
     const uint32_t now = estlsi_link_now(l);
     const size_t max = l->roomy ? ESTLSI_LINK_ROOMY_MAX : ESTLSI_LINK_SEND_MAX;
     estls_at_builder c;
+    int again;
 
     if (l->gate_ms && !estlsi_core_past(now, l->gate_t0, l->gate_ms)) {
         return ESTLS_OK;
@@ -2748,10 +2750,14 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
     l->gate_t0 = now;
     l->gate_ms = l->d->gate ? l->d->gate(l->d->user, &len) : 0;
     if (l->gate_ms || !len) { return ESTLS_OK; }
+    again = l->cmd.kind == ESTLS_AT_PROMPTS && l->asked == len &&
+            l->port_op == (int8_t)port->id;
     (void)estlsi_link_start(l, ESTLSI_LINK_SEND);
     l->port_op = (int8_t)port->id;
     l->owed = (uint16_t)len;
+    l->asked = l->owed;
     l->sends++;
+    if (again) { return estls_at_submit(&l->at, &l->cmd); }
     estlsi_link_begin(l, &c, "+CIPSEND");
     estlsi_link_add_port(l, &c);
     estls_at_add_int(&c, (int32_t)len);
@@ -2843,14 +2849,20 @@ static uint8_t estlsi_tls_lower(char c)
     return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-/* The compiler may not skip this: the volatile stores are the point. */
+/* The compiler may not skip this: what is wiped is used by the empty assembly,
+ * or stored to as volatile. */
 static void estlsi_tls_wipe(void *memory, size_t n)
 {
+#if defined __GNUC__
+    memset(memory, 0, n);
+    __asm__ volatile("" : : "r"(memory) : "memory");
+#else
     volatile uint8_t *p = (volatile uint8_t *)memory;
 
     while (n--) {
         *p++ = 0;
     }
+#endif
 }
 
 /* -- certificate policy, beside BearSSL's validation ------------------------
@@ -3963,11 +3975,13 @@ ESTLS_API int estls_tls_read(estls_tls *t, void *dst, size_t cap)
     return n;
 }
 
-/* What a record leaves free, so that with all around it (RFC 5288 3) it fills
- * sends of 2048 bytes and needs no short one more. */
+/* What a record leaves free, so that with all around it it fills sends of 2048
+ * bytes and needs no short one more: header 5, tag 16, and GCM's nonce 8 (RFC
+ * 5288 3, RFC 7905 2). */
 static size_t estlsi_tls_spare(const estls_tls *t)
 {
-    return t->client.eng.max_frag_len >= ESTLSI_TLS_STAGE_MAX ? 29 : 0;
+    if (t->client.eng.max_frag_len < ESTLSI_TLS_STAGE_MAX) { return 0; }
+    return t->suite >> 8 == 0xcc ? 21 : 29;
 }
 
 ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len)
