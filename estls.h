@@ -462,7 +462,6 @@ typedef struct estls_at {
     uint16_t len;
     uint16_t left; /* payload bytes still to come */
     const estls_at_rule *rules;
-    const estls_at_rule *last; /* that matched: answers come in order */
     const char *expect; /* prefix that makes a line LINE, else URC; null: any */
     char *line;
 } estls_at;
@@ -634,7 +633,8 @@ ESTLS_API uint32_t estls_time(const char *text, size_t len);
  *     clock    CIPSNTPCFG, then CIPSNTPTIME a second    not 1970: idle
  *     dial     CIPSTART                                 OK or ERROR: idle
  *     send     CIPSEND, '>', payload                    SEND OK: idle
- *              SEND FAIL or ERROR: that port is dead, E_NETWORK
+ *              SEND FAIL or ERROR: that port is dead, E_NETWORK, or E_CLOSED
+ *              if the peer had closed it
  *     pull     CIPRECVDATA, payload                     OK or ERROR: idle
  *     hangup   CIPCLOSE                                 any answer: idle
  *     any      "ready": E_MODEM; "WIFI DISCONNECT": E_NETWORK; a payload
@@ -691,7 +691,9 @@ ESTLS_API int estls_link_clock(estls_link *l) ESTLSI_CHECKED;
 /* Unix seconds by the modem's clock; 0 if estls_link_clock has not run. */
 ESTLS_API uint32_t estls_link_time(const estls_link *l);
 /* Opens TCP to host:port on link id (0 without mux).  E_ARG: id, or host
- * holds a control character; E_SPACE: line_cap; by step: E_NETWORK. */
+ * holds a control character; E_STATE: that link is open; E_SPACE: line_cap;
+ * by step: E_NETWORK, or E_TIMEOUT, and then the modem may still be at it and
+ * not answer what comes next. */
 ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
                               uint8_t id) ESTLSI_CHECKED;
 /* Closes link id.  A peer that closed first is fine.  What it had sent and
@@ -743,7 +745,9 @@ typedef struct estlsi_pin {
     const br_x509_pkey *key;
 } estlsi_pin;
 
-/* Memory to check a certificate chain in; yours, as long as the session. */
+/* Memory to check a certificate chain in; yours, as long as the session.  Two
+ * sessions may share it, unless both are in the handshake: then the one that
+ * was first fails with E_STATE. */
 typedef struct estls_x509 {
     const br_x509_class *vtable;
     br_x509_minimal_context minimal;
@@ -757,9 +761,10 @@ typedef struct estls_x509 {
     uint8_t ext;  /* which extension we are in */
     uint8_t seen; /* what the certificate has shown */
     uint8_t leaf;
-    uint8_t refused; /* BearSSL's number of the first objection; 0: none */
-    uint8_t oid;     /* length of the OID that is being read */
-    uint16_t inner;  /* bytes of extKeyUsage that are left */
+    uint8_t refused;   /* BearSSL's number of the first objection; 0: none */
+    uint8_t oid;       /* length of the OID that is being read */
+    uint16_t inner;    /* bytes of extKeyUsage that are left */
+    const void *owner; /* the handshake that it serves */
 } estls_x509;
 
 typedef struct estls_tls {
@@ -850,8 +855,11 @@ ESTLS_API int estls_tls_close(estls_tls *t);
  * The last four are patterns for the beginning of a line, alternatives
  * separated by '|', without regard to case:
  *     ?  any character         _  a word and the blank behind it
- *     !  any but a digit       ~  any number of words, with their blanks
+ *     !  nothing, or no digit  ~  any number of words; once in a pattern
+ *     '  either quote
  * A pattern that ends with a letter or digit must end a word of the line.
+ * Write each part as a literal of its own with "\0" behind it: "\0220" in
+ * one is an octal number.
  * Bytes behind the last line fail the session as injected, unless the next
  * command sends nothing and reads on. */
 typedef struct estls_proto {
@@ -891,7 +899,8 @@ ESTLS_API const estls_proto *estls_irc(void);
 ESTLS_API const estls_proto *estls_ftp(void);
 /* XMPP, client to server, RFC 6120 5; host is the domain; port 5222 */
 ESTLS_API const estls_proto *estls_xmpp(void);
-/* LDAP, RFC 4511 4.14; lengths in short form only; port 389 */
+/* LDAP, RFC 4511 4.14; answers with lengths in short form, so OpenLDAP's but
+ * not Active Directory's; port 389 */
 ESTLS_API const estls_proto *estls_ldap(void);
 /* PostgreSQL, SSLRequest; port 5432 */
 ESTLS_API const estls_proto *estls_postgres(void);
@@ -967,12 +976,15 @@ ESTLS_API int estls_open(estls *s, const estls_desc *d) ESTLSI_CHECKED;
 /* Opens one more TLS stream to the server of control, which must be open: an
  * FTP data connection.  It resumes control's TLS session, as FTP servers
  * demand; one that declines is verified in full.  d: a copy of control's
- * description but for iobuf, obuf and link_id (on one modem, with mux), or
- * uart (without), and connect_port, see estls_ftp_port; E_ARG if it shares
- * those, E_TRUST if host, port, protocol or trust differ, E_STATE if control
- * is not open; else as estls_open.  To be closed before control is.  While
- * one of the two steps, reads or writes, go on reading the other: in push
- * mode, what nobody reads holds the modem up. */
+ * description but for iobuf, obuf, connect_port (see estls_ftp_port), and
+ * link_id (on one modem, with mux in both) or uart with a user of its own
+ * (without).  E_ARG if those are shared; E_TRUST if host, port, protocol or
+ * trust differ; E_STATE if control is not open, or link_id is in use; else as
+ * estls_open.  saved is kept and wiped as by any session.
+ *
+ * Close it before control.  While one of the two steps, reads, writes or
+ * closes, go on reading the other: a payload under way that nobody reads
+ * holds the modem up, and after timeout_ms loses it. */
 ESTLS_API int estls_open_data(estls *s, const estls_desc *d,
                               estls *control) ESTLSI_CHECKED;
 /* BUSY on the way to TLS and while written data waits; OK: in TLS and idle.
@@ -1137,7 +1149,6 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
     if (!rules || !line) { return ESTLS_E_ARG; }
     if (cap < 16) { return ESTLS_E_SPACE; }
     at->rules = rules;
-    at->last = rules;
     at->line = line;
     at->cap = (uint16_t)(cap >> 15 ? 0x7fff : cap);
     at->self = estlsi_core_mark(at);
@@ -1175,33 +1186,24 @@ static const char *estlsi_at_id(const char *p, const char *end, int8_t *id)
     return q + 1;
 }
 
-static const estls_at_rule *estlsi_at_find(estls_at *at, const char *text,
-                                           size_t n)
+static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
+                                           const char *text, size_t n)
 {
     const uint8_t c = (uint8_t)text[0];
-    const estls_at_rule *r = at->last;
     size_t i;
 
     if (c == 0xff) { return NULL; /* as the table's end begins, and no rule */ }
-    if ((uint8_t)r->text[0] >= c) { r = at->rules; }
 #if UINTPTR_MAX > 0xffffffffu
     /* two at once: behind what is not the end there is another */
-    while ((uint8_t)r->text[0] < c && (uint8_t)r[1].text[0] < c) {
-        r += 2;
-    }
+    while ((uint8_t)r->text[0] < c && (uint8_t)r[1].text[0] < c) { r += 2; }
 #endif
-    while ((uint8_t)r->text[0] < c) {
-        r++;
-    }
+    while ((uint8_t)r->text[0] < c) { r++; }
     for (; (uint8_t)r->text[0] == c; r++) {
         i = r->len;
         if (n < i) { continue; }
         /* most rules fail at their last character */
         while (--i && r->text[i] == text[i]) {}
-        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) {
-            at->last = r;
-            return r;
-        }
+        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) { return r; }
     }
     return NULL;
 }
@@ -1212,9 +1214,7 @@ static uint32_t estlsi_at_tail(const char *p, const char *end)
     const char *q;
     uint32_t v;
 
-    while (p != end && *p == ' ') {
-        p++;
-    }
+    while (p != end && *p == ' ') { p++; }
     q = estlsi_at_digits(p, end, &v);
     return q && (q == end || *q == ' ') ? v : 0xffffffffu;
 }
@@ -1298,7 +1298,7 @@ static void estlsi_at_judge(estls_at *at, int extent, estls_at_event *ev)
         body = estlsi_at_id(text, end, &ev->id);
         body = body == end ? text : body;
     }
-    r = estlsi_at_find(at, body, (size_t)(end - body));
+    r = estlsi_at_find(at->rules, body, (size_t)(end - body));
     if (r && body != text && !(r->match & ESTLS_AT_ID)) { r = NULL; }
     if (r && r->kind == ESTLS_AT_PAYLOAD) {
         estlsi_at_header(at, r, extent, ev);
@@ -1354,9 +1354,7 @@ static const char *estlsi_at_text_end(const char *p, const char *end)
         if (eight) { return p + ((unsigned)__builtin_ctzll(eight) >> 3); }
     }
 #endif
-    while (p != end && (uint8_t)*p > 0x13) {
-        p++;
-    }
+    while (p != end && (uint8_t)*p > 0x13) { p++; }
     return p;
 }
 
@@ -1473,9 +1471,7 @@ ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
     unsigned depth = 0;
 
     if (!p) { return 0; }
-    while (p != f->end && *p == ' ') {
-        p++;
-    }
+    while (p != f->end && *p == ' ') { p++; }
     field->p = p;
     for (; p != f->end && (quoted || depth || *p != ','); p++) {
         if (*p == '"') {
@@ -1737,12 +1733,11 @@ static int estlsi_at_cmd_ok(const estls_at_cmd *cmd)
            cmd->text[i + 1] == '\n';
 }
 
-ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
+/* Behind all others, unless it is there already. */
+static int estlsi_at_queue(estls_at_engine *e, estls_at_cmd *cmd)
 {
     estls_at_cmd **link = &e->head;
 
-    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
-    if (!estlsi_at_cmd_ok(cmd)) { return ESTLS_E_ARG; }
     for (; *link; link = &(*link)->next) {
         if (*link == cmd) { return ESTLS_E_ARG; }
     }
@@ -1752,13 +1747,17 @@ ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
     return ESTLS_OK;
 }
 
+ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
+{
+    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
+    return estlsi_at_cmd_ok(cmd) ? estlsi_at_queue(e, cmd) : (int)ESTLS_E_ARG;
+}
+
 ESTLS_API void estls_at_abort(estls_at_engine *e, estls_at_cmd *cmd)
 {
     estls_at_cmd **link = &e->head;
 
-    while (*link && *link != cmd) {
-        link = &(*link)->next;
-    }
+    while (*link && *link != cmd) { link = &(*link)->next; }
     if (!*link) { return; }
     if (cmd == e->head && e->state != ESTLSI_AT_DESYNC &&
         e->state != ESTLSI_AT_PROBE && e->state != ESTLSI_AT_IDLE) {
@@ -2410,8 +2409,13 @@ static void estlsi_link_dial_done(estls_link *l, int rc)
         port->flags |= ESTLSI_LINK_OPEN;
     } else if (!rc || rc == ESTLS_E_MODEM) {
         rc = ESTLS_E_NETWORK;
+    } else { /* it may yet open, and must then be hung up */
+        port->flags |= ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED;
     }
     estlsi_link_end(l, rc);
+    if (!rc && (port->flags & ESTLSI_LINK_DROPPED)) {
+        rc = estls_link_hangup(l, port->id);
+    }
 }
 
 /* Ends a transfer; an error that is left by now means a lost modem. */
@@ -2429,7 +2433,11 @@ static void estlsi_link_send_done(estls_link *l, int rc)
     estlsi_port *port = &l->port[l->port_op];
 
     if (rc == ESTLS_E_MODEM) {
-        port->flags |= ESTLSI_LINK_FAILED;
+        if (l->asked > ESTLSI_LINK_SEND_MAX && l->owed == l->asked) {
+            l->roomy = 0; /* too much at a time, perhaps; nothing is lost */
+        } else {
+            port->flags |= ESTLSI_LINK_FAILED;
+        }
         rc = ESTLS_OK;
     }
     l->owed = 0;
@@ -2517,21 +2525,37 @@ static int estlsi_link_run(estls_link *l, uint8_t op)
     return rc;
 }
 
+/* Null, or what may stand in a command. */
+static int estlsi_link_text_ok(const char *text, size_t max)
+{
+    return !text || estlsi_core_text_ok(text, max);
+}
+
+/* ESSID: 32 bytes (IEEE 802.11), passphrase: 64 (WPA), names: 255. */
+static int estlsi_link_texts_ok(const estls_desc *d)
+{
+    return estlsi_link_text_ok(d->ssid, 32) &&
+           (!d->password || !*d->password ||
+            estlsi_core_text_ok(d->password, 64)) &&
+           estlsi_link_text_ok(d->sntp, 255) &&
+           estlsi_link_text_ok(d->connect_host, 255);
+}
+
 ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
 {
     uint8_t i;
     int rc;
 
     memset(l, 0, sizeof *l);
-    if (!estlsi_core_io_ok(&d->uart) || !d->line) { return ESTLS_E_ARG; }
+    if (!estlsi_core_io_ok(&d->uart) || !d->line || !estlsi_link_texts_ok(d)) {
+        return ESTLS_E_ARG;
+    }
     if (d->line_cap < ESTLS_LINE_MIN) { return ESTLS_E_SPACE; }
     l->d = d;
     rc = estls_at_open(&l->at, &d->uart, estls_at_esp(), d->line,
                        ESTLSI_LINK_LINE, estlsi_link_event, l);
     if (rc) { return rc; }
-    for (i = 0; i < ESTLS_LINKS; i++) {
-        l->port[i].id = i;
-    }
+    for (i = 0; i < ESTLS_LINKS; i++) { l->port[i].id = i; }
     l->port_rx = -1;
     l->cmd.done = estlsi_link_done;
     l->cmd.event = estlsi_link_line;
@@ -2542,24 +2566,15 @@ ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
 
 ESTLS_API int estls_link_join(estls_link *l)
 {
-    const char *password;
-
     if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
-    password = l->d->password;
-    if (!l->d->ssid || !estlsi_core_text_ok(l->d->ssid, 32) ||
-        (password && *password && !estlsi_core_text_ok(password, 64))) {
-        return ESTLS_E_ARG;
-    }
-    return estlsi_link_run(l, ESTLSI_LINK_JOIN);
+    return l->d->ssid ? estlsi_link_run(l, ESTLSI_LINK_JOIN) : (int)ESTLS_E_ARG;
 }
 
 ESTLS_API int estls_link_clock(estls_link *l)
 {
     if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
-    if (!l->d->sntp || !estlsi_core_text_ok(l->d->sntp, 255)) {
-        return ESTLS_E_ARG;
-    }
-    return estlsi_link_run(l, ESTLSI_LINK_CLOCK);
+    return l->d->sntp ? estlsi_link_run(l, ESTLSI_LINK_CLOCK)
+                      : (int)ESTLS_E_ARG;
 }
 
 ESTLS_API uint32_t estls_link_time(const estls_link *l)
@@ -2578,6 +2593,10 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
     if (!host || !estlsi_core_text_ok(host, 255) || !port ||
         id >= ESTLS_LINKS || (id && !l->d->mux)) {
         return ESTLS_E_ARG;
+    }
+    if ((l->port[id].flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_EOF)) ==
+        ESTLSI_LINK_OPEN) {
+        return ESTLS_E_STATE;
     }
     rc = estlsi_link_start(l, ESTLSI_LINK_DIAL);
     if (rc) { return rc; }
@@ -2686,7 +2705,9 @@ static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
     const int rc = estls_link_step(l);
 
     if (rc < 0 && l->err) { return rc; }
-    if (port->flags & ESTLSI_LINK_FAILED) { return ESTLS_E_NETWORK; }
+    if (port->flags & ESTLSI_LINK_FAILED) {
+        return port->flags & ESTLSI_LINK_EOF ? ESTLS_E_CLOSED : ESTLS_E_NETWORK;
+    }
     return port->flags & ESTLSI_LINK_OPEN ? (int)ESTLS_OK : ESTLS_E_STATE;
 }
 
@@ -2757,7 +2778,7 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
     l->owed = (uint16_t)len;
     l->asked = l->owed;
     l->sends++;
-    if (again) { return estls_at_submit(&l->at, &l->cmd); }
+    if (again) { return estlsi_at_queue(&l->at, &l->cmd); }
     estlsi_link_begin(l, &c, "+CIPSEND");
     estlsi_link_add_port(l, &c);
     estls_at_add_int(&c, (int32_t)len);
@@ -2859,9 +2880,7 @@ static void estlsi_tls_wipe(void *memory, size_t n)
 #else
     volatile uint8_t *p = (volatile uint8_t *)memory;
 
-    while (n--) {
-        *p++ = 0;
-    }
+    while (n--) { *p++ = 0; }
 #endif
 }
 
@@ -3160,6 +3179,7 @@ ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
     if (!x) { return ESTLS_E_SPACE; }
     memset(x, 0, sizeof *x);
     x->vtable = &estlsi_x509_class;
+    x->owner = tls;
     br_x509_minimal_init(&x->minimal, &br_sha256_vtable, d->anchors,
                          d->anchor_count);
     /* SHA-256 or better; of those, what the profile has linked in anyway */
@@ -3569,16 +3589,20 @@ static int estlsi_tls_lost(estls_tls *t, int rc)
 
 /* Letters, digits, '-', '.', '_', and ':' for an IPv6 literal: nothing that a
  * command, a protocol or an XML attribute could misread. */
+static int estlsi_tls_host_char(char byte)
+{
+    const uint8_t c = estlsi_tls_lower(byte);
+
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= ':') || c == '-' ||
+           c == '.' || c == '_';
+}
+
 static int estlsi_tls_host_ok(const char *host)
 {
     const char *p = host;
-    uint8_t c;
 
-    do {
-        c = estlsi_tls_lower(*p++);
-    } while ((c >= 'a' && c <= 'z') || (c >= '0' && c <= ':') || c == '-' ||
-             c == '.' || c == '_');
-    return c == 0 && p - host <= ESTLSI_TLS_HOST_MAX + 1;
+    while (estlsi_tls_host_char(*p)) { p++; }
+    return !*p && p - host <= ESTLSI_TLS_HOST_MAX;
 }
 
 /* An address is no name: it has no letter, or it has a colon. */
@@ -3787,6 +3811,9 @@ static int estlsi_tls_ack(estls_tls *t)
 {
     const size_t n = t->pending;
 
+    if (t->state < ESTLSI_TLS_OPEN && t->x509 && t->x509->owner != t) {
+        return estlsi_tls_end(t, ESTLS_E_STATE);
+    }
     t->pending = 0;
     br_ssl_engine_recvrec_ack(&t->client.eng, n);
     return 1;
@@ -4080,8 +4107,7 @@ enum {
     /* RFC 5321 4.5.3.1.5 allows 512 bytes a reply line; nobody needs more
      * than this for a whole preamble */
     ESTLSI_STARTTLS_BUDGET = 16384,
-    ESTLSI_STARTTLS_LINES = 100,
-    ESTLSI_STARTTLS_NAME_MAX = 255
+    ESTLSI_STARTTLS_LINES = 100
 };
 
 /* -- protocols of lines ---------------------------------------------------- */
@@ -4097,7 +4123,7 @@ enum {
 #define ESTLSI_ROW(name, send, done, more, no, need)                           \
     name "\0" send "\0" done "\0" more "\0" no "\0" need "\0"
 #define ESTLSI_45  "4??|5??" /* RFC 5321 4.2.1, RFC 959 4.2, RFC 3977 3.2 */
-#define ESTLSI_XML "xmlns=?urn:ietf:params:xml:ns:xmpp-tls?"
+#define ESTLSI_XML "xmlns='urn:ietf:params:xml:ns:xmpp-tls'"
 
 /* name, send, done, more, no, need */
 /* clang-format off */
@@ -4113,9 +4139,9 @@ ESTLSI_LINES(lmtp, '\n', 24,
 
 ESTLSI_LINES(imap, '\n', 143,
     ESTLSI_ROW("greeting", "", "* OK", "", "* BYE", "")
-    ESTLSI_ROW("CAPABILITY", "a CAPABILITY", "a OK", "?", "a NO|a BAD|* BYE",
+    ESTLSI_ROW("CAPABILITY", "a CAPABILITY", "a OK", "*|?", "a NO|a BAD|* BYE",
                "* CAPABILITY ~STARTTLS")
-    ESTLSI_ROW("STARTTLS", "b STARTTLS", "b OK", "?", "b NO|b BAD|* BYE", ""))
+    ESTLSI_ROW("STARTTLS", "b STARTTLS", "b OK", "*|?", "b NO|b BAD|* BYE", ""))
 
 ESTLSI_LINES(pop3, '\n', 110,
     ESTLSI_ROW("greeting", "", "+OK", "", "-ERR", "")
@@ -4281,40 +4307,43 @@ static const char *estlsi_starttls_word(const char *p, const char *end)
     return p;
 }
 
+/* Behind what one character of a pattern takes; null: it does not fit. */
+static const char *estlsi_starttls_take(const char *p, const char *end, char c)
+{
+    if (c == '_') { return estlsi_starttls_word(p, end); }
+    if (p == end) { return c == '!' ? p : NULL; }
+    return c == '?' || (c == '!' && (uint8_t)(*p - '0') > 9) ||
+                   (c == '\'' && *p == '"') ||
+                   estlsi_tls_lower(c) == estlsi_tls_lower(*p)
+               ? p + 1
+               : NULL;
+}
+
 /* Does p begin as one alternative says, which '|' or NUL ends? */
 static int estlsi_starttls_fits(const char *p, const char *end,
                                 const char *pattern)
 {
     const char *again = NULL; /* the pattern behind '~' ... */
     const char *next = p;     /* ... is tried at each word from here on */
-    char c;
 
     for (;;) {
-        c = *pattern;
-        if (!c || c == '|') {
-            if (p == end || *p == ' ' ||
-                !estlsi_starttls_is_alnum(pattern[-1])) {
-                return 1;
-            }
-        } else if (c == '~') {
+        if (*pattern == '~') {
             again = ++pattern;
             next = p;
-            continue;
-        } else if (c == '_') {
-            p = estlsi_starttls_word(p, end);
-            pattern++;
-            continue;
-        } else if (p != end &&
-                   (c == '?' || (c == '!' && (uint8_t)(*p - '0') > 9) ||
-                    estlsi_tls_lower(c) == estlsi_tls_lower(*p))) {
-            pattern++;
-            p++;
-            continue;
+        } else if (*pattern && *pattern != '|') {
+            p = estlsi_starttls_take(p, end, *pattern++);
+        } else if (p == end || *p == ' ' ||
+                   !estlsi_starttls_is_alnum(pattern[-1])) {
+            return 1;
+        } else {
+            p = NULL;
         }
-        if (!again || next == end) { return 0; }
-        next = estlsi_starttls_word(next, end);
-        p = next;
-        pattern = again;
+        if (!p) {
+            if (!again || next == end) { return 0; }
+            next = estlsi_starttls_word(next, end);
+            p = next;
+            pattern = again;
+        }
     }
 }
 
@@ -4336,10 +4365,14 @@ static const char *estlsi_starttls_name(const estls_desc *d)
     return d->client_name ? d->client_name : "[127.0.0.1]";
 }
 
+/* A domain, or an address in brackets. */
 static int estlsi_starttls_name_ok(const char *name)
 {
-    return estlsi_core_text_ok(name, ESTLSI_STARTTLS_NAME_MAX) &&
-           !memchr(name, ' ', strlen(name));
+    const char *p = name + (*name == '[');
+
+    while (estlsi_tls_host_char(*p)) { p++; }
+    if (*name == '[') { return p[0] == ']' && !p[1] && p - name <= 254; }
+    return !*p && p != name && p - name <= ESTLSI_TLS_HOST_MAX;
 }
 
 /* What was learnt in clear is forgotten, whatever comes next. */
@@ -4372,9 +4405,7 @@ static const char *estlsi_starttls_part(const estls_starttls *s, uint8_t part)
 {
     const char *p = s->now;
 
-    while (part--) {
-        p += strlen(p) + 1;
-    }
+    while (part--) { p += strlen(p) + 1; }
     return p;
 }
 
@@ -4447,9 +4478,7 @@ static int estlsi_starttls_prepare(estls_starttls *s, const estls_desc *d)
  * its TLS session is resumed. */
 static int estlsi_starttls_join(estls_starttls *s, const estls_starttls *first)
 {
-    while (*s->now) {
-        s->now = estlsi_starttls_part(s, ESTLSI_PARTS);
-    }
+    while (*s->now) { s->now = estlsi_starttls_part(s, ESTLSI_PARTS); }
     return estlsi_tls_adopt(&s->tls, &first->tls);
 }
 
@@ -4518,7 +4547,7 @@ static int estlsi_starttls_lines(estls_starttls *s, char end)
             n -= n && buf[n - 1] == '\r';
             rc = memchr(buf, '\r', n) ? (int)ESTLS_E_PROTO : rc;
         } else {
-            while (n && (uint8_t)*line <= ' ') {
+            while (n && memchr(" \t\r\n", *line, 4)) {
                 line++;
                 n--;
             }
@@ -4557,27 +4586,31 @@ static int estlsi_starttls_answer(estls_starttls *s)
     n = s->tls.io.read(s->tls.io.user, d->iobuf + s->len,
                        (size_t)(d->iobuf_cap - s->len));
     if (n < 0) { return estlsi_tls_io_error(n); }
-    if (n > s->budget) { return ESTLS_E_PROTO; }
+    if ((uint16_t)n > s->budget) { return ESTLS_E_PROTO; }
     s->budget = (uint16_t)(s->budget - n);
     s->len = (uint16_t)(s->len + n);
     return ESTLS_BUSY;
 }
 
-/* Has the server spoken although it was not its turn? */
-static int estlsi_starttls_quiet(estls_starttls *s)
+/* What the server says before it has heard us is no answer. */
+static int estlsi_starttls_listen(estls_starttls *s)
 {
-    uint8_t byte;
-    int n;
+    uint8_t waste[16];
+    const int n = s->tls.io.read(s->tls.io.user, waste, sizeof waste);
 
-    if (*estlsi_starttls_part(s, ESTLSI_PART_MORE) == '?') { return ESTLS_OK; }
-    n = s->tls.io.read(s->tls.io.user, &byte, 1);
     if (n < 0) { return estlsi_tls_io_error(n); }
-    return n ? ESTLS_E_INJECTED : ESTLS_OK;
+    if (n == 0) { return ESTLS_OK; }
+    if (*estlsi_starttls_part(s, ESTLSI_PART_MORE) != '?') {
+        return ESTLS_E_INJECTED;
+    }
+    if ((uint16_t)n > s->budget) { return ESTLS_E_PROTO; }
+    s->budget = (uint16_t)(s->budget - n);
+    return ESTLS_OK;
 }
 
 static int estlsi_starttls_send(estls_starttls *s)
 {
-    int n = s->off ? (int)ESTLS_OK : estlsi_starttls_quiet(s);
+    int n = estlsi_starttls_listen(s);
 
     if (n) { return n; }
     n = s->tls.io.write(s->tls.io.user, s->d->iobuf + s->off,
@@ -4734,23 +4767,35 @@ ESTLS_API int estls_open(estls *s, const estls_desc *d)
         s, rc, (uint8_t)(d->no_modem ? ESTLSI_DIAL : ESTLSI_SETUP));
 }
 
+/* Do the two descriptions share what two streams cannot share? */
+static int estlsi_session_clash(const estls_desc *d, const estls_desc *c)
+{
+    if (d->iobuf == c->iobuf || d->iobuf == c->obuf ||
+        (d->obuf && (d->obuf == c->obuf || d->obuf == c->iobuf)) ||
+        d->no_modem != c->no_modem) {
+        return 1;
+    }
+    if (d->no_modem) { return d->uart.user == c->uart.user; }
+    return !d->mux || !c->mux || d->link_id == c->link_id;
+}
+
 ESTLS_API int estls_open_data(estls *s, const estls_desc *d, estls *control)
 {
-    const estls_desc *c;
     uint32_t now;
-    int rc = estlsi_session_usable(control);
+    int rc;
 
-    if (rc) { return ESTLS_E_STATE; }
-    c = control->starttls.d;
+    if (s == control) { return ESTLS_E_ARG; }
+    if (estlsi_session_usable(control)) { return ESTLS_E_STATE; }
     rc = estlsi_session_prepare(s, d);
-    if (!rc && (d->iobuf == c->iobuf || (d->obuf && d->obuf == c->obuf) ||
-                d->no_modem != c->no_modem ||
-                (!d->no_modem && (!d->mux || d->link_id == c->link_id)))) {
-        rc = ESTLS_E_ARG;
-    }
     if (!rc) { rc = estlsi_tls_clock(&s->starttls.tls, &now); }
     if (!rc) { rc = estlsi_starttls_join(&s->starttls, &control->starttls); }
-    s->modem = control->modem;
+    if (!rc && estlsi_session_clash(d, control->starttls.d)) {
+        rc = ESTLS_E_ARG;
+    }
+    if (!rc) {
+        s->modem = control->modem;
+        s->starttls.t0 = estlsi_session_now(s);
+    }
     return estlsi_session_begin(
         s, rc, (uint8_t)(d->no_modem ? ESTLSI_DIAL : ESTLSI_CLOCK));
 }
@@ -4762,17 +4807,28 @@ static int estlsi_session_fail(estls *s, int rc)
         if (s->starttls.state != ESTLSI_STARTTLS_DONE) {
             (void)estlsi_starttls_end(&s->starttls, rc);
         }
+        if (s->modem && s->phase >= ESTLSI_DIAL) {
+            /* what still comes shall not hold up the others */
+            s->modem->port[estlsi_session_port(s)].flags |= ESTLSI_LINK_DROPPED;
+        }
     }
     return s->err;
 }
 
+/* Dials, as soon as nobody else uses the modem. */
 static int estlsi_session_dial(estls *s)
 {
     const estls_desc *d = s->starttls.d;
-
-    return estls_link_dial(
+    const int rc = estls_link_dial(
         s->modem, d->connect_host ? d->connect_host : d->host,
         d->connect_port ? d->connect_port : d->port, estlsi_session_port(s));
+
+    if (rc == ESTLS_BUSY && s->modem != &s->link &&
+        estlsi_core_past(estlsi_session_now(s), s->starttls.t0,
+                         estlsi_core_timeout(d))) {
+        return ESTLS_E_TIMEOUT;
+    }
+    return rc;
 }
 
 /* How our dial has ended, or BUSY.  Another session may have used the modem
@@ -4783,7 +4839,10 @@ static int estlsi_session_dialled(const estls *s)
     const uint8_t id = estlsi_session_port(s);
 
     if (l->err) { return l->err; }
-    if (l->port[id].flags & ESTLSI_LINK_OPEN) { return ESTLS_OK; }
+    if ((l->port[id].flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED)) ==
+        ESTLSI_LINK_OPEN) {
+        return ESTLS_OK;
+    }
     if (l->op == ESTLSI_LINK_DIAL && l->port_op == (int8_t)id) {
         return ESTLS_BUSY;
     }
@@ -4925,6 +4984,7 @@ static const char *estlsi_session_doing(const estls *s)
                                         "dial",  NULL,     "open",
                                         "close", "hangup", "closed"};
 
+    if (s->phase == ESTLSI_CLOCK && s->modem != &s->link) { return "dial"; }
     if (s->phase != ESTLSI_PREAMBLE) { return names[s->phase]; }
     return *s->starttls.now ? s->starttls.now : "handshake";
 }

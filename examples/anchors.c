@@ -199,9 +199,7 @@ static const char *make_anchors(const char *path)
         print_anchor_arrays(&anchors.list[i], i);
     }
     (void)puts("\nstatic const br_x509_trust_anchor ANCHORS[] = {");
-    for (i = 0; i < anchors.count; i++) {
-        print_anchor(&anchors.list[i], i);
-    }
+    for (i = 0; i < anchors.count; i++) { print_anchor(&anchors.list[i], i); }
     (void)printf("};\n\n#define ANCHORS_NUM %zu\n", anchors.count);
     print_tail();
     pem_free_anchors(&anchors);

@@ -494,14 +494,15 @@ static void print_report(const desktop *d, int rc, const estls_report *report)
     (void)printf("{\"result\":\"%s\",\"proto\":\"%s\",\"version\":\"%s\","
                  "\"suite\":\"%s\",\"resumed\":%s,\"mfl\":%s,\"sends\":%u,"
                  "\"wire_rx\":%llu,\"wire_tx\":%llu,\"app_rx\":%llu,"
-                 "\"app_tx\":%llu,\"ms\":%lu,\"detail\":%d}\n",
+                 "\"app_tx\":%llu,\"ms\":%lu,\"detail\":%d%s}\n",
                  rc == ESTLS_BUSY ? "INTERRUPTED" : estls_error_name(rc),
                  d->desc.proto()->name, version_name(report->version),
                  suite_name(report->suite), truth(report->resumed),
                  truth(report->mfl), (unsigned)report->sends,
                  (unsigned long long)d->wire.rx, (unsigned long long)d->wire.tx,
                  (unsigned long long)d->app_rx, (unsigned long long)d->app_tx,
-                 (unsigned long)(wire_tick(NULL) - d->t0), report->detail);
+                 (unsigned long)(wire_tick(NULL) - d->t0), report->detail,
+                 d->more);
 }
 
 static int close_session(desktop *d)

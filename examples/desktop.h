@@ -60,6 +60,7 @@ typedef struct desktop {
     uint32_t t0;
     uint64_t app_rx;
     uint64_t app_tx;
+    char more[128]; /* the program's own fields of the report: ,"name":1 */
     /* what the description points to */
     pem_anchors anchors;
     br_x509_pkey pin;

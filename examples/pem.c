@@ -33,9 +33,7 @@ static int der_length(der *in, size_t *length)
     count = *length & 0x7f;
     if (!count || count > 3 || count > in->n) { return 0; }
     in->n -= count;
-    for (*length = 0; count > 0; count--) {
-        *length = *length << 8 | *in->p++;
-    }
+    for (*length = 0; count > 0; count--) { *length = *length << 8 | *in->p++; }
     return 1;
 }
 

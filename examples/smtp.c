@@ -201,9 +201,7 @@ static int take_goodbye(smtp *s)
     char c = 0;
     int n = 1;
 
-    while (n > 0 && c != '\n') {
-        n = s->io.read(s->io.user, &c, 1);
-    }
+    while (n > 0 && c != '\n') { n = s->io.read(s->io.user, &c, 1); }
     return n > 0 ? 221 : n;
 }
 
@@ -355,9 +353,7 @@ static int is_address(const char *text)
 {
     const char *p = text;
 
-    while (p && *p > ' ' && *p < 0x7f && *p != '<' && *p != '>') {
-        p++;
-    }
+    while (p && *p > ' ' && *p < 0x7f && *p != '<' && *p != '>') { p++; }
     return p && p != text && !*p;
 }
 

@@ -62,9 +62,7 @@ static const name alerts[] = {
 
 static const char *name_of(const name *names, uint8_t number)
 {
-    while (names->text && names->number != number) {
-        names++;
-    }
+    while (names->text && names->number != number) { names++; }
     return names->text ? names->text : "unknown";
 }
 
@@ -292,9 +290,7 @@ static void note_send(trace *t)
 
 static void end_command(trace *t)
 {
-    while (t->len && iscntrl((unsigned char)t->line[t->len - 1])) {
-        t->len--;
-    }
+    while (t->len && iscntrl((unsigned char)t->line[t->len - 1])) { t->len--; }
     show_line(t, '>', t->line, t->len);
     note_send(t);
     t->len = 0;

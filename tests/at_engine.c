@@ -70,9 +70,7 @@ static int uart_write(void *user, const void *src, size_t len)
     if (modem.write_fails) { return -1; }
     if (modem.deaf || len == 0) { return 0; }
     if (modem.write_max && len > modem.write_max) { len = modem.write_max; }
-    for (i = 0; i < len; i++) {
-        hear(p[i]);
-    }
+    for (i = 0; i < len; i++) { hear(p[i]); }
     modem.t_sent = modem.now;
     return (int)len;
 }
@@ -90,9 +88,7 @@ static int uart_read(void *user, void *dst, size_t cap)
     (void)user;
     modem.widest = cap > modem.widest ? cap : modem.widest;
     if (modem.read_fails) { return -1; }
-    while (row_speaks() && !modem.row->modem[modem.said]) {
-        next_row();
-    }
+    while (row_speaks() && !modem.row->modem[modem.said]) { next_row(); }
     if (!row_speaks()) { return 0; }
     n = strlen(modem.row->modem + modem.said);
     n = n < cap ? n : cap;
@@ -754,9 +750,7 @@ static void test_read_without_payload(void)
     pass(20);
     CHECK_INT(estls_at_read(&engine, got, 0), 0);
     CHECK_INT(estls_at_read(&engine, got, 1), 1);
-    while (engine.at.left) {
-        CHECK_INT(estls_at_read(&engine, got + 1, 3), 1);
-    }
+    while (engine.at.left) { CHECK_INT(estls_at_read(&engine, got + 1, 3), 1); }
     CHECK(memcmp(got, "hi", 2) == 0);
     modem.read_fails = 1;
     CHECK_INT(estls_at_read(&engine, got, sizeof got), 0);

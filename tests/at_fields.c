@@ -259,9 +259,7 @@ static void test_text_capacities(void)
         memset(got, '#', sizeof got);
         CHECK_INT(estls_at_text(&s, got, cap), cap > 5 ? 5 : ESTLS_E_SPACE);
         if (cap > 5) { CHECK_TEXT(got, "a\"b\\c"); }
-        for (i = cap; i < sizeof got; i++) {
-            CHECK_INT(got[i], '#');
-        }
+        for (i = cap; i < sizeof got; i++) { CHECK_INT(got[i], '#'); }
     }
     s = span("");
     CHECK_INT(estls_at_text(&s, got, 0), ESTLS_E_SPACE);
@@ -322,9 +320,7 @@ static int one_line(size_t n)
 {
     size_t i = 0;
 
-    while (i < n && (uint8_t)text[i] >= 0x20 && text[i] != 0x7f) {
-        i++;
-    }
+    while (i < n && (uint8_t)text[i] >= 0x20 && text[i] != 0x7f) { i++; }
     return i + 2 == n && text[i] == '\r' && text[i + 1] == '\n';
 }
 
@@ -420,9 +416,7 @@ static void every_capacity(const char *argument)
         CHECK_INT(rc, cap < full ? ESTLS_E_SPACE : full);
         CHECK(rc < 0 || memcmp(got, text, (size_t)full) == 0);
         i = (size_t)cap;
-        while (i < sizeof got && got[i] == '#') {
-            i++;
-        }
+        while (i < sizeof got && got[i] == '#') { i++; }
         CHECK_INT(i, sizeof got);
     }
 }

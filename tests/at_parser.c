@@ -49,9 +49,7 @@ static void put(run *r, char c)
 
 static void put_string(run *r, const char *s)
 {
-    while (*s) {
-        put(r, *s++);
-    }
+    while (*s) { put(r, *s++); }
 }
 
 static void put_number(run *r, uint32_t v)
@@ -85,9 +83,7 @@ static void put_byte(run *r, uint8_t c)
 
 static void put_bytes(run *r, const char *p, size_t n)
 {
-    while (n--) {
-        put_byte(r, (uint8_t)*p++);
-    }
+    while (n--) { put_byte(r, (uint8_t)*p++); }
 }
 
 static void put_head(run *r, const estls_at_event *ev)
@@ -185,9 +181,7 @@ static void check_guard(const run *r)
 {
     size_t i = r->cap;
 
-    while (i < sizeof r->line && r->line[i] == '#') {
-        i++;
-    }
+    while (i < sizeof r->line && r->line[i] == '#') { i++; }
     CHECK_INT(i, sizeof r->line);
 }
 
@@ -426,9 +420,7 @@ static void flood(char byte, const char *want)
 
     memset(block, byte, sizeof block);
     start(&one, NULL, CAP);
-    for (i = 0; i < 256; i++) {
-        feed(&one, block, sizeof block, CHUNK);
-    }
+    for (i = 0; i < 256; i++) { feed(&one, block, sizeof block, CHUNK); }
     CHECK(strncmp(one.log, want, strlen(want)) == 0);
     CHECK(one.n <= 400);
     one.n = 0;
@@ -455,9 +447,7 @@ static void exact_line(size_t cap, size_t fill, const char *tail)
     size_t i;
 
     start(&one, NULL, cap);
-    for (i = 0; i < fill; i++) {
-        feed_chunk(&one, "A", 1);
-    }
+    for (i = 0; i < fill; i++) { feed_chunk(&one, "A", 1); }
     feed_string(&one, tail);
     check_guard(&one);
 }

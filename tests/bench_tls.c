@@ -5,7 +5,7 @@
  *   modem   the whole session: AT set-up, dial, SMTP preamble, TLS
  *
  * All against the same server with the same certificate, in one process. The
- * functions bare_step and estls_step are what is measured; the UART callbacks,
+ * functions bare_step and rig_step are what is measured; the UART callbacks,
  * behind which are modem and server, are not. */
 #include "rig.h"
 
@@ -73,9 +73,7 @@ static int bare(void)
     world_open(&r.w, NULL, &r.server);
     r.d.uart = r.w.uart;
     bare_open();
-    while (!bare_step() && steps--) {
-        world_idle(&r.w);
-    }
+    while (!bare_step() && steps--) { world_idle(&r.w); }
     return steps > 0 ? ESTLS_OK : ESTLS_E_TIMEOUT;
 }
 

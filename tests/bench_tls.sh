@@ -11,11 +11,15 @@ passed=0
 failed=0
 
 # count MODE: collection toggles on in a step and off again in its callbacks
+# (in the world's idle time, too, where rig_step is what steps)
 count() {
+    case $1 in
+    bare) set -- "$1" --toggle-collect=bare_step ;;
+    *) set -- "$1" --toggle-collect=rig_step --toggle-collect=world_idle ;;
+    esac
     valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        --toggle-collect=bare_step --toggle-collect=estls_step \
         --toggle-collect=uart_read --toggle-collect=uart_write \
-        --toggle-collect=uart_tick "$binary" "$pki" "$1" 2>&1 |
+        --toggle-collect=uart_tick "$2" ${3:+"$3"} "$binary" "$pki" "$1" 2>&1 |
         awk '/Collected/ {print $NF}'
 }
 

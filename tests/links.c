@@ -26,9 +26,7 @@ static int finish(int rc)
 /* Waits for the pull that a reader may have left under way. */
 static void settle(void)
 {
-    while (estls_link_step(&l) == ESTLS_BUSY) {
-        world_idle(&r.w);
-    }
+    while (estls_link_step(&l) == ESTLS_BUSY) { world_idle(&r.w); }
 }
 
 static void begin(int generation, uint8_t push, uint8_t mux)
@@ -150,9 +148,11 @@ static void arguments(void)
     CHECK_INT(estls_link_io(&l, ESTLS_LINKS, &stream), ESTLS_E_ARG);
     CHECK_INT(estls_link_time(&l), 0);
     dial(0);
-    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_OK);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_E_STATE);
+    CHECK_INT(finish(estls_link_hangup(&l, 0)), ESTLS_OK);
+    CHECK_INT(estls_link_dial(&l, "unreachable.test", 25, 0), ESTLS_OK);
     CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_BUSY);
-    CHECK_INT(finish(ESTLS_OK), ESTLS_E_NETWORK); /* it is open already */
+    CHECK_INT(finish(ESTLS_OK), ESTLS_E_NETWORK);
     rig_end(&r);
 }
 
@@ -247,7 +247,8 @@ static void greeting_before_ok(void)
     CHECK_TEXT(text, "220 a");
     CHECK_INT(io[0].read(io[0].user, text, 7), 0);
     CHECK_INT(estls_link_step(&l), ESTLS_OK);
-    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_OK);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_E_STATE);
+    CHECK_INT(estls_link_hangup(&l, 0), ESTLS_OK);
 }
 
 static void dial_answers(void)

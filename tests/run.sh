@@ -2,7 +2,7 @@
 # run.sh DIR - runs the suites named on standard input, one "NAME COMMAND..."
 # a line, two at a time; DIR takes their output. Each ends with a line
 # "N passed, N failed". Prints a line for each, the output of those that
-# failed, and the sum.
+# failed and of the one called attacks, which is a table, and the sum.
 set -u
 
 dir=$1
@@ -34,5 +34,10 @@ while read -r name _; do
     passed=$((passed + ${p:-0}))
     failed=$((failed + f))
 done <"$dir/suites"
+if [ -s "$dir/attacks.out" ]; then
+    echo
+    grep -v ' passed, ' "$dir/attacks.out"
+    echo
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -249,10 +249,10 @@ static void transparent_before(void)
     rig_init(&r, 2, "ec");
     world_open(&r.w, &r.modem, &r.server);
     r.d.uart = r.w.uart;
-    CHECK(r.w.uart.write(&r.w, leave, sizeof leave - 1) > 0);
+    CHECK(r.w.uart.write(r.w.uart.user, leave, sizeof leave - 1) > 0);
     world_idle(&r.w);
     for (i = 0; i < 2; i++) {
-        CHECK(r.w.uart.write(&r.w, lines[i], strlen(lines[i])) > 0);
+        CHECK(r.w.uart.write(r.w.uart.user, lines[i], strlen(lines[i])) > 0);
         world_idle(&r.w);
     }
     CHECK_INT(estls_open(&r.net, &r.d), ESTLS_BUSY);

@@ -27,7 +27,7 @@ $ARM -fno-common -I. -I"$dir/inc" -c "$dir/ram.c" -o "$dir/ram.o"
 arm-none-eabi-nm -S -t d "$dir/ram.o" >"$dir/ram"
 
 ENGINE='estls_at_(open|submit|abort|step|read)|estlsi_at_(enter|finish|cmd_ok'
-ENGINE="$ENGINE|reset|busy|final|dispatch|pump|push|send|probe|limit|turn|start|expire"
+ENGINE="$ENGINE|queue|reset|busy|final|dispatch|pump|push|send|probe|limit|turn|start|expire"
 ENGINE="$ENGINE|expired)"
 CLOCK='estls_time|estlsi_at_(days|two|seconds|asctime|cclk)'
 
@@ -38,6 +38,25 @@ code() {
         "$dir/symbols"
 }
 ram() { awk -v name="size_of_$1" '$4 == name {print $2 + 0}' "$dir/ram"; }
+
+# linked PROTOCOL...: code and constants of a program that names these, as the
+# linker leaves it; BearSSL is not counted, nor is what is not called. The
+# program is left in $dir/linked.
+linked() {
+    {
+        printf '#define ESTLS_IMPLEMENTATION\n#include "estls.h"\n'
+        printf 'extern estls net; extern estls_desc d;\n'
+        printf 'int main(int n) { switch (n) {\n'
+        for proto; do
+            printf 'case __LINE__: d.proto = estls_%s; break;\n' "$proto"
+        done
+        printf '} return estls_open(&net, &d) + estls_step(&net); }\n'
+    } >"$dir/linked.c"
+    $ARM -fdata-sections -I. -I"$dir/inc" -c "$dir/linked.c" -o "$dir/linked.o"
+    arm-none-eabi-ld --gc-sections -e main --unresolved-symbols=ignore-all \
+        -Ttext=0x8000 "$dir/linked.o" -o "$dir/linked"
+    arm-none-eabi-size "$dir/linked" | awk 'NR == 2 {print $1 + $2}'
+}
 
 # limit WHAT BYTES LIMIT: prints and judges
 limit() {
@@ -51,6 +70,17 @@ limit() {
     printf '%-58s %6d of %6d  %s\n' "$1" "$2" "$3" "$verdict"
 }
 row() { printf '| %s | %s |\n' "$1" "$2"; }
+
+LINES='smtp lmtp imap pop3 nntp sieve irc ftp xmpp'
+engine_alone=$(linked direct)
+# shellcheck disable=SC2086 # a list
+lines=$(($(linked $LINES) - engine_alone))
+smtp=$(($(linked smtp) - engine_alone))
+if strings -n 3 "$dir/linked" | grep -qE 'STLS|CAPA|jabber|AUTH|LHLO'; then
+    strays=1
+else
+    strays=0
+fi
 
 at=$(code 'estlsi?_at_.*' "$ENGINE|$CLOCK")
 engine=$(code "$ENGINE")
@@ -76,9 +106,14 @@ if [ "${1:-}" = --table ]; then
     row 'code of `>>tls`, all profiles' \
         "$(code 'estlsi?_(tls|x509|pin)_?.*|estls_(anchors|full|small)')"
     row 'code of `>>starttls`' \
-        "$(code 'estlsi?_starttls_.*|estls_(smtp|direct)')"
-    row 'code of `>>session`' \
-        "$(code 'estlsi_session_.*|estls_(open|step|read|write|close|info)')"
+        "$(code 'estlsi?_starttls_.*|estls_ftp_port')"
+    row 'all nine protocols of lines, tables and all' "$lines"
+    row 'SMTP alone' "$smtp"
+    for proto in ldap postgres mysql; do
+        row "\`estls_$proto\`" "$(($(linked $proto) - engine_alone))"
+    done
+    row 'code of `>>session`' "$(code \
+        'estlsi_session_.*|estls_(open|open_data|step|read|write|close|info)')"
     exit 0
 fi
 
@@ -87,5 +122,7 @@ limit 'code: AT transaction engine' "$engine" 1200
 limit 'RAM: estls_at' "$(ram estls_at)" 48
 limit 'RAM: session, pinned key, 837-byte buffer' "$pinned" 4800
 limit 'RAM: session, certificate checking, 837-byte buffer' "$chain" 7800
+limit 'code: protocols of lines, beyond their engine' "$lines" 1536
+limit 'code: SMTP alone carries nothing of the others' "$strays" 0
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -39,9 +39,7 @@ static void say_payload(void)
 
     snprintf(header, sizeof header, "\r\n+IPD,0,%d:", PAYLOAD);
     say(header);
-    for (i = 0; i < sizeof data; i++) {
-        data[i] = (char)below(256);
-    }
+    for (i = 0; i < sizeof data; i++) { data[i] = (char)below(256); }
     if (fwrite(data, 1, sizeof data, stdout) != sizeof data) { exit(1); }
     written += sizeof data;
     payload += sizeof data;

@@ -1,6 +1,8 @@
 #!/bin/sh
 # tables.sh [--check] - writes the generated tables into README.md, between
-# their markers; or tells whether they are as they would be written.
+# their markers; or tells whether they are as they would be written. Those of
+# attacks and servers are what make test and make test-servers left in build/;
+# where they have not run, what is there is kept.
 set -eu
 
 dir=$(mktemp -d)
@@ -21,12 +23,24 @@ int main(void)
 C
 gcc -I. -o "$dir/errors" "$dir/errors.c"
 "$dir/errors" >"$dir/errors.md"
+# keep NAME: the table as it is
+keep() {
+    sed -n "/^<!-- $1 -->/,/^<!-- \/$1 -->/p" README.md |
+        sed '1d;$d' >"$dir/$1.md"
+}
+
 if command -v arm-none-eabi-gcc >/dev/null; then
     tests/size.sh --table >"$dir/size.md"
-else # keep what is there
-    sed -n '/^<!-- size -->/,/^<!-- \/size -->/p' README.md |
-        sed '1d;$d' >"$dir/size.md"
+else
+    keep size
 fi
+for name in attacks servers; do
+    if [ -s build/$name.md ]; then
+        cp build/$name.md "$dir/$name.md"
+    else
+        keep $name
+    fi
+done
 
 # Replaces what stands between <!-- NAME --> and <!-- /NAME -->.
 fill() {
@@ -39,7 +53,8 @@ fill() {
         }'
 }
 
-fill errors <README.md | fill size >"$dir/README.md"
+fill errors <README.md | fill size | fill attacks | fill servers \
+    >"$dir/README.md"
 if [ "${1:-}" = --check ]; then
     diff -u README.md "$dir/README.md"
 else

@@ -5,6 +5,11 @@
 
 /* -- the network ----------------------------------------------------------- */
 
+static void world_host_step(world *w)
+{
+    if (w->host) { w->host->step(w->host->host); }
+}
+
 static void world_serve(world *w, int id, const void *data, size_t len)
 {
     const size_t room = sizeof w->heard - w->heard_len;
@@ -14,20 +19,34 @@ static void world_serve(world *w, int id, const void *data, size_t len)
     w->heard_len += keep;
     w->tcp_tx += (uint32_t)len;
     smtpd_input(w->server[id], data, len);
+    world_host_step(w);
+}
+
+/* Begins the connection; 0: nobody wants it. */
+static int world_accept(world *w, int id, unsigned port)
+{
+    struct smtpd *server = calloc(1, sizeof *server);
+
+    w->port = port;
+    if (!w->host) {
+        smtpd_init(server, w->server_options);
+    } else if (!w->host->accept(w->host->host, port, server)) {
+        free(server);
+        return 0;
+    }
+    w->server[id] = server;
+    w->half_closed[id] = 0;
+    w->connections++;
+    return 1;
 }
 
 static int net_open(void *user, int id, const char *host, unsigned port)
 {
     world *w = user;
 
-    (void)port;
     snprintf(w->dialled, sizeof w->dialled, "%s", host);
     if (strcmp(host, "unreachable.test") == 0) { return -1; }
-    w->server[id] = malloc(sizeof *w->server[id]);
-    smtpd_init(w->server[id], w->server_options);
-    w->half_closed[id] = 0;
-    w->connections++;
-    return 0;
+    return world_accept(w, id, port) ? 0 : -1;
 }
 
 static int net_send(void *user, int id, const void *data, size_t len)
@@ -44,6 +63,7 @@ static void net_close(void *user, int id)
     world *w = user;
 
     if (w->server[id]) {
+        if (w->host) { w->host->gone(w->host->host, w->server[id]); }
         smtpd_free(w->server[id]);
         free(w->server[id]);
         w->server[id] = NULL;
@@ -79,15 +99,17 @@ static int world_fails(world *w)
     return ++w->io_calls >= w->fail_call && w->fail_call;
 }
 
-static size_t world_produce(world *w, void *dst, size_t cap)
+static size_t world_produce(world *w, int id, void *dst, size_t cap)
 {
     return w->modem ? espat_output(w->modem, dst, cap)
-                    : smtpd_output(w->server[0], dst, cap);
+                    : smtpd_output(w->server[id], dst, cap);
 }
 
 static int uart_read(void *user, void *dst, size_t cap)
 {
-    world *w = user;
+    const struct world_stream *stream = user;
+    world *w = stream->world;
+    const int id = stream->id;
     size_t n;
 
     if (world_fails(w)) { return ESTLS_E_IO; }
@@ -96,10 +118,11 @@ static int uart_read(void *user, void *dst, size_t cap)
         cap = w->cut_rx - w->uart_rx;
     }
     world_network(w);
-    n = cap ? world_produce(w, dst, cap) : 0;
+    if (!w->modem && !w->server[id]) { return ESTLS_E_CLOSED; }
+    n = cap ? world_produce(w, id, dst, cap) : 0;
     w->uart_rx += (uint32_t)n;
     w->moved |= n > 0;
-    if (!n && !w->modem && smtpd_closed(w->server[0])) {
+    if (!n && !w->modem && smtpd_closed(w->server[id])) {
         return ESTLS_E_CLOSED;
     }
     return (int)n;
@@ -107,15 +130,19 @@ static int uart_read(void *user, void *dst, size_t cap)
 
 static int uart_write(void *user, const void *src, size_t len)
 {
-    world *w = user;
+    const struct world_stream *stream = user;
+    world *w = stream->world;
+    const int id = stream->id;
 
     if (world_fails(w)) { return -1; /* as a POSIX function would */ }
     if (w->write_max && len > w->write_max) { len = w->write_max; }
-    if (!w->modem && smtpd_closed(w->server[0])) { return ESTLS_E_CLOSED; }
+    if (!w->modem && (!w->server[id] || smtpd_closed(w->server[id]))) {
+        return ESTLS_E_CLOSED;
+    }
     if (w->modem) {
         len = espat_input(w->modem, src, len);
     } else {
-        world_serve(w, 0, src, len);
+        world_serve(w, id, src, len);
     }
     w->uart_tx += (uint32_t)len;
     w->moved |= len > 0;
@@ -124,7 +151,28 @@ static int uart_write(void *user, const void *src, size_t len)
 
 static uint32_t uart_tick(void *user)
 {
-    return ((world *)user)->now;
+    return ((struct world_stream *)user)->world->now;
+}
+
+static void open_stream(world *w, int id, estls_io *io)
+{
+    w->stream[id].world = w;
+    w->stream[id].id = id;
+    io->read = uart_read;
+    io->write = uart_write;
+    io->tick = uart_tick;
+    io->user = &w->stream[id];
+}
+
+int world_connect(world *w, int id, unsigned port, estls_io *io)
+{
+    open_stream(w, id, io);
+    return world_accept(w, id, port);
+}
+
+void world_disconnect(world *w, int id)
+{
+    net_close(w, id);
 }
 
 /* -- the whole ------------------------------------------------------------- */
@@ -133,14 +181,11 @@ void world_open(world *w, const struct espat_options *modem,
                 const struct smtpd_options *server)
 {
     w->server_options = server;
-    w->uart.read = uart_read;
-    w->uart.write = uart_write;
-    w->uart.tick = uart_tick;
-    w->uart.user = w;
+    open_stream(w, 0, &w->uart);
     if (modem) {
         w->modem = espat_new(modem, &network, w);
     } else {
-        net_open(w, 0, "direct", 0);
+        net_open(w, 0, "direct", 21);
     }
 }
 
@@ -150,9 +195,7 @@ void world_close(world *w)
 
     espat_free(w->modem);
     w->modem = NULL;
-    for (id = 0; id < WORLD_LINKS; id++) {
-        net_close(w, id);
-    }
+    for (id = 0; id < WORLD_LINKS; id++) { net_close(w, id); }
 }
 
 void world_idle(world *w)
@@ -171,6 +214,7 @@ void world_idle(world *w)
     for (id = 0; id < WORLD_LINKS; id++) {
         if (w->server[id]) { smtpd_elapse(w->server[id], wait); }
     }
+    world_host_step(w);
 }
 
 int world_heard(const world *w, const char *needle)

@@ -10,12 +10,30 @@
 
 enum { WORLD_LINKS = ESPAT_LINKS };
 
+/* Who answers where, if not the same server everywhere. */
+struct world_host {
+    /* A connection to port has come, and is to be begun by smtpd_init; 0:
+     * nobody listens there. */
+    int (*accept)(void *host, unsigned port, struct smtpd *connection);
+    /* It is over, and about to be freed. */
+    void (*gone)(void *host, const struct smtpd *connection);
+    /* Bytes may have moved. */
+    void (*step)(void *host);
+    void *host;
+};
+
+struct world_stream {
+    struct world *world;
+    int id;
+};
+
 typedef struct world {
     uint32_t now; /* ms; set it before world_open to start elsewhere */
     espat *modem; /* null: the UART is the TCP connection itself */
     struct smtpd *server[WORLD_LINKS];
     uint8_t half_closed[WORLD_LINKS];
     const struct smtpd_options *server_options;
+    const struct world_host *host; /* null: server_options are for all */
     /* faults of the callbacks themselves */
     size_t write_max;   /* most bytes per uart.write; 0: no limit */
     size_t read_max;    /* most bytes per uart.read; 0: no limit */
@@ -32,6 +50,8 @@ typedef struct world {
     /* A copy of what a server received, for the search of clear text. */
     uint8_t heard[65536];
     size_t heard_len;
+    unsigned port; /* that was connected to last */
+    struct world_stream stream[WORLD_LINKS];
     estls_io uart;
 } world;
 
@@ -39,6 +59,10 @@ typedef struct world {
 void world_open(world *w, const struct espat_options *modem,
                 const struct smtpd_options *server);
 void world_close(world *w);
+/* Without a modem: one more connection, besides that of uart, as a stream; 0:
+ * nobody listens at port. */
+int world_connect(world *w, int id, unsigned port, estls_io *io);
+void world_disconnect(world *w, int id);
 /* Moves all bytes that can move, then lets time pass to the next event, 1 to
  * 100 ms; 1 where bytes have just moved. */
 void world_idle(world *w);

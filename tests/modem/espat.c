@@ -270,8 +270,7 @@ static void wifi_lost(espat *e)
 {
     e->joined = false;
     say(e, "WIFI DISCONNECT\r\n");
-    for (int id = 0; id < ESPAT_LINKS; id++)
-        link_drop(e, id);
+    for (int id = 0; id < ESPAT_LINKS; id++) link_drop(e, id);
 }
 
 static void wifi_joined(espat *e)
@@ -296,8 +295,7 @@ static void settings_reset(espat *e)
 static void boot_noise(espat *e)
 {
     uint8_t noise[40];
-    for (size_t i = 0; i < sizeof noise; i++)
-        noise[i] = (uint8_t)draw(e, 256);
+    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (uint8_t)draw(e, 256);
     noise[0] = 0x00;
     noise[1] = 0xff;
     noise[sizeof noise - 1] = '\n';
@@ -1230,8 +1228,7 @@ size_t espat_output(espat *e, void *data, size_t cap)
 {
     uint8_t *p = data;
     size_t n = out_allowed(e, cap);
-    for (size_t i = 0; i < n; i++)
-        p[i] = e->out[(e->out_at + i) % OUT_CAP];
+    for (size_t i = 0; i < n; i++) p[i] = e->out[(e->out_at + i) % OUT_CAP];
     e->out_at = (e->out_at + n) % OUT_CAP;
     e->out_len -= n;
     e->last_words -= e->hung ? n : 0;
@@ -1374,12 +1371,10 @@ bool espat_fault_parse(struct espat_fault *f, const char *text)
     long long nth, arg;
     int what = 0, when = 0;
     size_t len = strcspn(text, "@");
-    while (what < ESPAT_WHATS && !word_is(action[what].name, text, len))
-        what++;
+    while (what < ESPAT_WHATS && !word_is(action[what].name, text, len)) what++;
     text += len + (text[len] == '@');
     len = strcspn(text, ":");
-    while (when < ESPAT_WHENS && !word_is(when_name[when], text, len))
-        when++;
+    while (when < ESPAT_WHENS && !word_is(when_name[when], text, len)) when++;
     text += len + (text[len] == ':');
     if (what == ESPAT_WHATS || when == ESPAT_WHENS ||
         !(action[what].when & 1u << when) ||

@@ -104,8 +104,7 @@ static void trace_byte(struct trace *t, uint8_t byte)
 
 static void trace(struct trace *t, const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; program.verbose && i < len; i++)
-        trace_byte(t, data[i]);
+    for (size_t i = 0; program.verbose && i < len; i++) trace_byte(t, data[i]);
 }
 
 /* ---- addresses -------------------------------------------------------- */
@@ -162,8 +161,7 @@ static bool resolve(const char *host, unsigned port, struct sockaddr_in *to)
     snprintf(name, sizeof name, "%s:%u", host, port);
     *to = (struct sockaddr_in){.sin_family = AF_INET};
     size_t i = 0;
-    while (i < program.maps && strcasecmp(program.map[i].name, name))
-        i++;
+    while (i < program.maps && strcasecmp(program.map[i].name, name)) i++;
     if (i < program.maps)
         *to = program.map[i].to;
     else if (inet_pton(AF_INET, host, &to->sin_addr) != 1 &&
@@ -345,8 +343,7 @@ static void host_fill(void)
 /* The host writes no more, but may still read what it asked for. */
 static void host_finish(void)
 {
-    do
-        host_fill();
+    do host_fill();
     while (program.to_len && host_write());
 }
 

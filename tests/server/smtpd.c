@@ -269,9 +269,7 @@ static bool take_application_data(struct smtpd *s)
     size_t len;
     unsigned char *buf = br_ssl_engine_recvapp_buf(&s->tls.eng, &len);
 
-    for (size_t i = 0; i < len; i++) {
-        talk(s, buf[i]);
-    }
+    for (size_t i = 0; i < len; i++) { talk(s, buf[i]); }
     br_ssl_engine_recvapp_ack(&s->tls.eng, len);
     return true;
 }
@@ -365,7 +363,9 @@ static void act(struct smtpd *s, enum smtpd_action action)
 static void talk(struct smtpd *s, unsigned char byte)
 {
     if (s->closing) { return; }
-    if (s->scripted) {
+    if (s->options->talk) {
+        act(s, s->options->talk(s->options->talker, byte));
+    } else if (s->scripted) {
         act(s, script_input(&s->script, byte, &s->report.script_mismatch));
     } else {
         act(s, dialogue_input(&s->dialogue, byte));
@@ -391,7 +391,7 @@ void smtpd_init(struct smtpd *s, const struct smtpd_options *options)
     if (options->direct) { start_tls(s); }
     if (s->scripted) {
         act(s, script_run(&s->script));
-    } else {
+    } else if (!options->talk) {
         dialogue_greet(&s->dialogue);
         act(s, SMTPD_CONTINUE);
     }
@@ -418,9 +418,7 @@ size_t smtpd_input(struct smtpd *s, const void *bytes, size_t len)
     const unsigned char *in = bytes;
     size_t used = 0;
 
-    while (!s->in_tls && !s->closing && used < len) {
-        talk(s, in[used++]);
-    }
+    while (!s->in_tls && !s->closing && used < len) { talk(s, in[used++]); }
     if (!s->in_tls || used == len) { return used; }
     if (s->go_ahead_left > 0) { s->report.pipelined += len - used; }
     if (s->options->raw.count > 0) {
@@ -441,6 +439,27 @@ size_t smtpd_output(struct smtpd *s, void *buf, size_t cap)
     bytes_consume(&s->wire, len);
     s->go_ahead_left -= smaller(len, s->go_ahead_left);
     return len;
+}
+
+void smtpd_reply(struct smtpd *s, const void *bytes, size_t len)
+{
+    bytes_append(&s->reply, bytes, len);
+}
+
+void smtpd_push(struct smtpd *s)
+{
+    if (!s->in_tls) {
+        send_reply_in_clear(s);
+    } else if (s->options->chain != NULL) {
+        pump(s);
+    }
+}
+
+void smtpd_close(struct smtpd *s)
+{
+    smtpd_push(s);
+    s->closing = true;
+    smtpd_push(s);
 }
 
 void smtpd_eof(struct smtpd *s)

@@ -139,6 +139,11 @@ struct smtpd_options {
     struct smtpd_blob ehlo_tls;
     struct smtpd_blob starttls;
 
+    /* Another dialogue instead of SMTP: takes a byte of plaintext, and gives
+     * its replies to smtpd_reply(). */
+    enum smtpd_action (*talk)(void *talker, unsigned char byte);
+    void *talker;
+
     /* A script instead of SMTP. After SMTPD_START_TLS the steps that
      * remain go on inside TLS; SMTP takes over if there are none. */
     const struct smtpd_step *script;
@@ -250,6 +255,13 @@ size_t smtpd_input(struct smtpd *server, const void *bytes, size_t len);
 
 /* Bytes for the client. Returns how many there were, 0 for none now. */
 size_t smtpd_output(struct smtpd *server, void *buf, size_t cap);
+
+/* Appends to what is to be sent. Outside of `talk`, smtpd_push() sends it. */
+void smtpd_reply(struct smtpd *server, const void *bytes, size_t len);
+void smtpd_push(struct smtpd *server);
+
+/* Closes the connection behind what is to be sent. */
+void smtpd_close(struct smtpd *server);
 
 /* The client closed its end. */
 void smtpd_eof(struct smtpd *server);

@@ -842,9 +842,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/anchors.pem", pki.dir);
     CHECK(pem_anchors_load(&pki.anchors, path));
     load_identity("ec");
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        tests[i]();
-    }
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) { tests[i](); }
     bytes_free(&mail);
     pem_chain_free(&pki.chain);
     pem_anchors_free(&pki.anchors);

@@ -40,6 +40,7 @@ write_conf() {
     cat <<END
 protocols = imap pop3 sieve lmtp
 base_dir = $dir/base
+state_dir = $dir/base
 log_path = $dir/log
 listen = 127.0.0.1
 hostname = $HOST

@@ -19,7 +19,7 @@ write_conf() {
 <module name="ssl_gnutls">
 <module name="starttls">
 <sslprofile name="tls" provider="gnutls" certfile="$dir/cert.pem"
-            keyfile="$dir/key.pem" requestclientcert="no">
+            keyfile="$dir/key.pem" requestclientcert="no" outrecsize="512">
 <starttls provider="tls">
 <bind address="127.0.0.1" port="$port" type="clients">
 <bind address="127.0.0.1" port="$((port + 1))" type="clients"

@@ -42,6 +42,8 @@ PassivePorts $((port + 1)) $((port + span - 1))
 User nobody
 Group nogroup
 PidFile $dir/proftpd.pid
+ControlsEngine off
+ControlsSocket $dir/controls
 ScoreboardFile $dir/scoreboard
 DelayTable $dir/delay
 DelayEngine off

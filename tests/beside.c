@@ -1,0 +1,294 @@
+/* beside.c - two sessions on one modem: what one does, and what happens to it,
+ * must leave the other alone. Usage: beside PKI-DIRECTORY */
+#include "ftp_rig.h"
+
+#include "check.h"
+
+#include <stdio.h>
+
+static ftp_rig t;
+static estls data, data2;
+static estls_desc desc, desc2;
+static uint8_t iobuf[ESTLS_IOBUF_MIN], iobuf2[ESTLS_IOBUF_MIN];
+
+static void login(int generation, int push)
+{
+    ftp_rig_init(&t, generation, "ec");
+    t.r.d.push = (uint8_t)push;
+    CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+}
+
+/* The description of a data session to the port that EPSV names. */
+static void describe(void)
+{
+    char reply[256];
+
+    ftp_rig_copy(&t);
+    desc = t.data;
+    desc.iobuf = iobuf;
+    CHECK_INT(rig_say(&t.r, "EPSV\r\n", reply, sizeof reply), ESTLS_OK);
+    CHECK_INT(estls_ftp_port(reply, strlen(reply), &desc.connect_port),
+              ESTLS_OK);
+}
+
+static void idle(void)
+{
+    char reply[64];
+
+    (void)estls_read(&t.r.net, reply, sizeof reply);
+    world_idle(&t.r.w);
+}
+
+static int run(estls *s, int rc)
+{
+    long steps = 400000;
+
+    for (; rc == ESTLS_BUSY && steps; steps--) {
+        rc = estls_step(s);
+        if (rc == ESTLS_BUSY) { idle(); }
+    }
+    return rc;
+}
+
+static int close_data(estls *s)
+{
+    long steps = 400000;
+    int rc;
+
+    while ((rc = estls_close(s)) == ESTLS_BUSY && steps--) { idle(); }
+    return rc;
+}
+
+static int open_data(void)
+{
+    return run(&data, estls_open_data(&data, &desc, &t.r.net));
+}
+
+static void end(void)
+{
+    CHECK(ftp_rig_close(&t) <= 0);
+    ftp_rig_end(&t);
+}
+
+/* What the two must not share is refused, and the one that is there lives. */
+static void clashes(void)
+{
+    char reply[256];
+    int push, rc;
+
+    for (push = 0; push < 2; push++) {
+        login(2, push);
+        describe();
+        CHECK_INT(estls_open_data(&t.r.net, &desc, &t.r.net), ESTLS_E_ARG);
+        CHECK_INT(open_data(), ESTLS_OK);
+        CHECK_INT(rig_say(&t.r, "STOR x\r\n", reply, sizeof reply), ESTLS_OK);
+        desc2 = desc;
+        desc2.iobuf = iobuf2;
+        rc = run(&data2, estls_open_data(&data2, &desc2, &t.r.net));
+        CHECK_INT(rc, ESTLS_E_STATE);
+        CHECK_INT(estls_write(&data, "x", 1), 1);
+        CHECK_INT(run(&data, ESTLS_BUSY), ESTLS_OK);
+        CHECK(close_data(&data2) < 0);
+        CHECK_INT(close_data(&data), ESTLS_OK);
+        end();
+    }
+    login(RIG_DIRECT, 0);
+    describe();
+    desc.uart = t.r.d.uart;
+    CHECK_INT(estls_open_data(&data, &desc, &t.r.net), ESTLS_E_ARG);
+    end();
+}
+
+static void mux_differs(void)
+{
+    ftp_rig_init(&t, 2, "ec");
+    t.r.d.mux = 0;
+    t.r.d.link_id = 3;
+    t.o.control = t.r.server;
+    ftpd_init(&t.ftpd, &t.o);
+    CHECK_INT(rig_connect(&t.r), ESTLS_OK);
+    ftp_rig_copy(&t);
+    desc = t.data;
+    desc.mux = 1;
+    desc.link_id = 0;
+    CHECK_INT(estls_open_data(&data, &desc, &t.r.net), ESTLS_E_ARG);
+    CHECK_INT(rig_close(&t.r), ESTLS_OK);
+    ftp_rig_end(&t);
+}
+
+/* The modem has nothing to do: the next command is the caller's. */
+static void settle(void)
+{
+    while (t.r.net.link.op || t.r.net.link.at.head) {
+        (void)estls_link_step(&t.r.net.link);
+        world_idle(&t.r.w);
+    }
+}
+
+/* A data session that is closed while it dials leaves no link behind, even if
+ * the modem comes through with it later. */
+static void closed_while_dialling(int generation)
+{
+    char fault[32];
+    uint32_t commands;
+    int i, step;
+
+    login(generation, 0);
+    describe();
+    settle();
+    commands = espat_count(t.r.w.modem, ESPAT_CMD);
+    end();
+    for (step = 1; step < 40; step += 3) {
+        ftp_rig_init(&t, generation, "ec");
+        t.r.d.timeout_ms = 60000;
+        snprintf(fault, sizeof fault, "late@cmd:%u:12000",
+                 (unsigned)commands + 1);
+        rig_fault(&t.r, fault);
+        CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        describe();
+        settle();
+        CHECK_INT(estls_open_data(&data, &desc, &t.r.net), ESTLS_BUSY);
+        for (i = 0; i < step; i++) {
+            (void)estls_step(&data);
+            world_idle(&t.r.w);
+        }
+        CHECK(close_data(&data) <= 0);
+        for (i = 0; i < 20000 && t.r.w.now < 60000; i++) { idle(); }
+        describe();
+        CHECK_INT(open_data(), ESTLS_OK);
+        CHECK_INT(close_data(&data), ESTLS_OK);
+        end();
+    }
+}
+
+static void closed_while_dialling_all(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        closed_while_dialling(generation);
+    }
+}
+
+/* What a failed session has not read does not hold up the other's end. */
+static void control_fails(void)
+{
+    char reply[256], junk[600];
+    int push, i, rc;
+    uint32_t t0;
+
+    memset(junk, 'j', sizeof junk);
+    for (push = 0; push < 2; push++) {
+        login(2, push);
+        describe();
+        CHECK_INT(open_data(), ESTLS_OK);
+        CHECK_INT(rig_say(&t.r, "STOR x\r\n", reply, sizeof reply), ESTLS_OK);
+        CHECK_INT(estls_write(&data, junk, 400), 400);
+        CHECK_INT(espat_net_data(t.r.w.modem, 0, junk, sizeof junk),
+                  sizeof junk);
+        for (i = 0, rc = 0; i < 100 && rc == 0; i++) {
+            rc = estls_read(&t.r.net, reply, 1);
+            world_idle(&t.r.w);
+        }
+        CHECK_INT(rc, ESTLS_E_VERSION);
+        t0 = t.r.w.now;
+        CHECK_INT(close_data(&data), ESTLS_OK);
+        CHECK(t.r.w.now - t0 < 3000);
+        CHECK_INT(rig_close(&t.r), ESTLS_E_VERSION);
+        CHECK(ftp_rig_has(&t, "x", junk, 400));
+        ftp_rig_end(&t);
+    }
+}
+
+/* Two handshakes at once over one estls_x509: the first is told, the second
+ * has it; nothing is computed with what is left. */
+static void shared_x509(void)
+{
+    int shift, i, rc, rc2, told = 0;
+
+    for (shift = 0; shift < 60; shift += 3) {
+        ftp_rig_init(&t, 2, "rsa");
+        t.r.d.proto = estls_direct;
+        t.r.server.direct = true;
+        t.r.server.no_resumption = true;
+        t.r.w.host = NULL;
+        CHECK_INT(rig_connect(&t.r), ESTLS_OK);
+        ftp_rig_copy(&t);
+        desc = t.data;
+        desc.iobuf = iobuf;
+        desc2 = desc;
+        desc2.iobuf = iobuf2;
+        desc2.link_id = 2;
+        rc = estls_open_data(&data, &desc, &t.r.net);
+        for (i = 0; i < shift && rc == ESTLS_BUSY; i++) {
+            rc = estls_step(&data);
+            idle();
+        }
+        rc2 = estls_open_data(&data2, &desc2, &t.r.net);
+        for (i = 0; i < 100000 && (rc == ESTLS_BUSY || rc2 == ESTLS_BUSY);
+             i++) {
+            if (rc == ESTLS_BUSY) { rc = estls_step(&data); }
+            if (rc2 == ESTLS_BUSY) { rc2 = estls_step(&data2); }
+            idle();
+        }
+        CHECK(rc == ESTLS_OK || rc == ESTLS_E_STATE);
+        CHECK_INT(rc2, ESTLS_OK);
+        told += rc == ESTLS_E_STATE;
+        CHECK_INT(close_data(&data), rc);
+        CHECK_INT(close_data(&data2), ESTLS_OK);
+        CHECK_INT(rig_close(&t.r), ESTLS_OK);
+        rig_end(&t.r);
+    }
+    CHECK(told > 3);
+}
+
+/* A modem that takes 2048 bytes although it knows AT+CIPRECVTYPE: the send is
+ * tried again in smaller pieces. */
+static void less_room_than_thought(void)
+{
+    static char text[20000];
+    char fault[32];
+    uint32_t commands;
+    size_t off;
+    int n, pass;
+
+    commands = 0;
+    for (pass = 0; pass < 2; pass++) {
+        ftp_rig_init(&t, 3, "ec");
+        if (pass) {
+            snprintf(fault, sizeof fault, "fail@cmd:%u",
+                     (unsigned)commands + 1);
+            rig_fault(&t.r, fault);
+        }
+        CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        ftp_rig_copy(&t);
+        t.data.iobuf_cap = sizeof t.data_iobuf;
+        desc = t.data;
+        n = ftp_put(&t.f, "x", 0);
+        for (off = 0; !off && n == ESTLS_BUSY;) {
+            off = ftp_write(&t.f, text, sizeof text);
+            if (!off) {
+                n = ftp_step(&t.f);
+                world_idle(&t.r.w);
+            }
+        }
+        commands = espat_count(t.r.w.modem, ESPAT_CMD);
+        CHECK_INT(ftp_rig_upload(&t, n, text + off, sizeof text - off),
+                  ESTLS_OK);
+        CHECK_INT(t.r.net.link.roomy, !pass);
+        CHECK(ftp_rig_has(&t, "x", text, sizeof text));
+        end();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    rig_pki(argc > 1 ? argv[1] : "build/pki");
+    RUN(clashes);
+    RUN(mux_differs);
+    RUN(closed_while_dialling_all);
+    RUN(control_fails);
+    RUN(shared_x509);
+    RUN(less_room_than_thought);
+    return check_end();
+}
