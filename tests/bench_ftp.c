@@ -12,6 +12,7 @@
  * IOBUF: of the bytes' connection. With 0 BYTES only what comes before an
  * upload is done, to be subtracted. The function `all` is what is measured,
  * but for world_idle and the UART callbacks. */
+#include "bare.h"
 #include "ftp_rig.h"
 
 #include <stdio.h>
@@ -23,71 +24,23 @@ static ftp_rig t;
 static uint8_t bytes[MOST];
 static uint16_t iobuf_cap;
 static void (*profile)(br_ssl_client_context *);
-static br_ssl_client_context client;
-static br_x509_minimal_context minimal;
-
-static void bare_init(void)
-{
-    br_ssl_engine_context *eng = &client.eng;
-    rig *r = &t.r;
-    uint8_t seed[32];
-    int id;
-
-    r->d.entropy(r->d.user, seed, sizeof seed);
-    br_ssl_client_zero(&client);
-    profile(&client);
-    br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
-    br_x509_minimal_init(&minimal, &br_sha256_vtable, r->d.anchors,
-                         r->d.anchor_count);
-    for (id = br_sha256_ID; id <= br_sha512_ID; id++) {
-        br_x509_minimal_set_hash(&minimal, id, br_ssl_engine_get_hash(eng, id));
-    }
-    br_x509_minimal_set_rsa(&minimal, br_ssl_engine_get_rsavrfy(eng));
-    br_x509_minimal_set_ecdsa(&minimal, br_ssl_engine_get_ec(eng),
-                              br_ssl_engine_get_ecdsa(eng));
-    br_x509_minimal_set_time(&minimal, RIG_UNIX_TIME / 86400 + 719528, 0);
-    br_ssl_engine_set_x509(eng, &minimal.vtable);
-    br_ssl_engine_set_buffer(eng, r->iobuf, r->d.iobuf_cap, 0);
-    br_ssl_engine_inject_entropy(eng, seed, sizeof seed);
-}
-
-/* Moves what can move. */
-static void bare_step(void)
-{
-    br_ssl_engine_context *eng = &client.eng;
-    const estls_io *io = &t.r.d.uart;
-    size_t n = 0;
-    uint8_t *p = br_ssl_engine_sendrec_buf(eng, &n);
-    int k;
-
-    if (p) {
-        k = io->write(io->user, p, n);
-        br_ssl_engine_sendrec_ack(eng, (size_t)(k > 0 ? k : 0));
-        return;
-    }
-    p = br_ssl_engine_recvrec_buf(eng, &n);
-    k = p ? io->read(io->user, p, n) : 0;
-    if (k > 0) { br_ssl_engine_recvrec_ack(eng, (size_t)k); }
-    if (k <= 0) { world_idle(&t.r.w); }
-}
+static bare client;
 
 static int bare_connect(int resume)
 {
     long steps = 100000;
 
-    world_open(&t.r.w, NULL, &t.r.server);
-    t.r.d.uart = t.r.w.uart;
-    br_ssl_client_reset(&client, t.r.d.host, resume);
-    while (!(br_ssl_engine_current_state(&client.eng) & BR_SSL_SENDAPP)) {
+    bare_begin(&client, resume);
+    while (!bare_move(&client)) {
         if (!steps--) { return ESTLS_E_TIMEOUT; }
-        bare_step();
+        world_idle(&t.r.w);
     }
     return ESTLS_OK;
 }
 
 static int bare_upload(size_t len)
 {
-    br_ssl_engine_context *eng = &client.eng;
+    br_ssl_engine_context *eng = &client.client.eng;
     size_t off, n = 0;
     uint8_t *p;
 
@@ -101,19 +54,19 @@ static int bare_upload(size_t len)
             off += n;
             br_ssl_engine_sendapp_ack(eng, n);
         } else {
-            bare_step();
+            (void)bare_move(&client);
         }
     }
     br_ssl_engine_close(eng);
-    while (br_ssl_engine_sendrec_buf(eng, &n)) { bare_step(); }
+    while (br_ssl_engine_sendrec_buf(eng, &n)) { (void)bare_move(&client); }
     return ESTLS_OK;
 }
 
-static int bare(size_t len)
+static int bare_all(size_t len)
 {
     int rc;
 
-    bare_init();
+    bare_init(&client, &t.r, profile);
     rc = bare_connect(0);
     return rc || !len ? rc : bare_upload(len);
 }
@@ -130,7 +83,7 @@ static int modem(size_t len)
 __attribute__((noinline)) int all(int generation, size_t len);
 int all(int generation, size_t len)
 {
-    return generation ? modem(len) : bare(len);
+    return generation ? modem(len) : bare_all(len);
 }
 
 int main(int argc, char **argv)

@@ -281,6 +281,42 @@ static void less_room_than_thought(void)
     }
 }
 
+static unsigned asked, longest;
+
+/* Each send twice, and in halves. */
+static uint32_t gate(void *user, size_t *len)
+{
+    (void)user;
+    asked++;
+    longest = *len > longest ? (unsigned)*len : longest;
+    *len = *len > 300 ? 300 : *len;
+    return asked % 2 ? 7 : 0;
+}
+
+/* Control's gate is asked for the data's sends, too. */
+static void gated(void)
+{
+    static char text[3000];
+    estls_report report;
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        asked = 0;
+        longest = 0;
+        ftp_rig_init(&t, generation, "ec");
+        t.r.d.gate = gate;
+        CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        CHECK_INT(ftp_rig_put(&t, "x", text, sizeof text), ESTLS_OK);
+        CHECK(ftp_rig_has(&t, "x", text, sizeof text));
+        estls_info(&t.r.net, &report);
+        CHECK_INT(asked, 2 * report.sends);
+        CHECK(longest > 500);
+        CHECK(report.sends > 3000 / 300 + 10);
+        CHECK_INT(t.ftpd.data_resumed, 1);
+        end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
@@ -290,5 +326,6 @@ int main(int argc, char **argv)
     RUN(control_fails);
     RUN(shared_x509);
     RUN(less_room_than_thought);
+    RUN(gated);
     return check_end();
 }
