@@ -2414,7 +2414,7 @@ static void estlsi_link_dial_done(estls_link *l, int rc)
     }
     estlsi_link_end(l, rc);
     if (!rc && (port->flags & ESTLSI_LINK_DROPPED)) {
-        rc = estls_link_hangup(l, port->id);
+        l->rc = (int8_t)estls_link_hangup(l, port->id);
     }
 }
 
@@ -2628,7 +2628,7 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
         l->port[id].flags = 0;
         return ESTLS_OK;
     }
-    rc = estlsi_link_start(l, ESTLSI_LINK_HANGUP);
+    (void)estlsi_link_start(l, ESTLSI_LINK_HANGUP);
     l->port_op = (int8_t)id;
     l->port[id].flags &= (uint8_t)~ESTLSI_LINK_OPEN;
     estlsi_link_begin(l, &c, "+CIPCLOSE");
