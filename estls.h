@@ -281,7 +281,8 @@ typedef struct estls_desc {
     uint16_t connect_port;
     /* Asked before each send, which is a radio burst: return 0 to let it go,
      * else the milliseconds after which to ask again.  It may lower *len to
-     * have the send split; *len is at least 1.  Null: always go.  See >>tx. */
+     * have the send split; *len is at least 1.  Null: always go.  See >>tx.
+     * Closing has 5 s for what is left to send: step until OK before it. */
     uint32_t (*gate)(void *user, size_t *len);
 
     /* -- >>tls ---------------------------------------------------------- */

@@ -26,8 +26,9 @@ enum { /* of the data link */
        FTP_LINK_CLOSING
 };
 
+#define FTP_TIMEOUT_MS 120000ul
+
 enum {
-    FTP_TIMEOUT_MS = 120000,
     FTP_SETTLE_MS = 10000, /* for what the server says of a broken link */
     FTP_CUT_MS = 5000
 };
@@ -302,6 +303,9 @@ static void open_link(ftp *f)
         f->resumed = report.resumed;
         f->link = FTP_LINK_OPEN;
         f->t0 = now(f);
+        if (!report.resumed && !f->account->new_sessions) {
+            break_link(f, ESTLS_E_TRUST);
+        }
     }
 }
 
@@ -313,8 +317,10 @@ static void serve_upload(ftp *f)
     int n;
 
     if (f->ended && f->begun) {
-        f->link = FTP_LINK_CLOSING;
-        return;
+        n = estls_step(&f->data); /* closing has a short deadline */
+        if (n == ESTLS_OK) { f->link = FTP_LINK_CLOSING; }
+        if (n < 0) { break_link(f, n); }
+        if (n != ESTLS_BUSY) { return; }
     }
     n = estls_read(&f->data, &byte, 1);
     if (n) { break_link(f, n < 0 ? n : (int)ESTLS_E_PROTO); }
@@ -394,6 +400,7 @@ static int judge_transfer(ftp *f, int code)
 {
     if (code < 200 && !f->begun && !f->final) {
         f->begun = 1;
+        f->rested = 0;
         f->t0 = now(f);
     } else if (code >= 400 && !f->final) {
         f->final = (uint16_t)code;
@@ -432,7 +439,7 @@ static int judge_port(ftp *f)
                                   &f->account->data->connect_port);
 
     if (rc) { return fail(f, rc); }
-    if (f->offset) {
+    if (f->offset || f->rested) {
         enter(f, FTP_REST);
     } else {
         enter(f, FTP_CONNECT);
@@ -449,8 +456,8 @@ static int judge_user(ftp *f, int code)
 
 static int is_expected(uint8_t state, int code)
 {
-    static const uint16_t codes[] = {200, 200, 230, 230, 200,
-                                     0,   213, 229, 227, 350};
+    static const int16_t codes[] = {200, 200, 230, 230, 200,
+                                    0,   213, 229, 227, 350};
 
     return code == codes[state] || (state == FTP_USER && code == 331) ||
            (state == FTP_PASS && code == 202);
@@ -490,6 +497,7 @@ static int judge(ftp *f, int code)
     case FTP_EPSV:
     case FTP_PASV: return judge_port(f);
     case FTP_REST:
+        f->rested = 1;
         enter(f, FTP_CONNECT);
         f->link = FTP_LINK_CONNECT;
         break;
@@ -516,14 +524,16 @@ static int settle(ftp *f)
 static int timed_out(const ftp *f)
 {
     const uint32_t set = f->account->data->timeout_ms;
-    uint32_t limit = set ? set : (uint32_t)FTP_TIMEOUT_MS;
+    uint32_t limit = set ? set : FTP_TIMEOUT_MS;
 
     if (f->state == FTP_READY || f->link == FTP_LINK_OPENING ||
         f->link > FTP_LINK_OPEN ||
         (f->link == FTP_LINK_OPEN && f->upload && f->begun)) {
         return 0;
     }
-    if (f->data_rc && limit > FTP_SETTLE_MS) { limit = FTP_SETTLE_MS; }
+    if ((f->data_rc || f->state == FTP_QUIT) && limit > FTP_SETTLE_MS) {
+        limit = FTP_SETTLE_MS;
+    }
     return (uint32_t)(now(f) - f->t0) >= limit;
 }
 
@@ -588,6 +598,7 @@ static int is_text(const char *text, size_t max)
 int ftp_open(ftp *f, estls *control, const ftp_account *a)
 {
     const size_t max = sizeof f->out - 10;
+    estls_report report;
 
     memset(f, 0, sizeof *f);
     if (!control || !a->data || (a->user && !is_text(a->user, max)) ||
@@ -596,6 +607,12 @@ int ftp_open(ftp *f, estls *control, const ftp_account *a)
         f->state = FTP_DONE;
         f->rc = ESTLS_E_ARG;
         return ESTLS_E_ARG;
+    }
+    estls_info(control, &report);
+    if (strcmp(report.doing, "open") != 0) {
+        f->state = FTP_DONE;
+        f->rc = ESTLS_E_STATE;
+        return ESTLS_E_STATE;
     }
     f->account = a;
     f->control = control;
@@ -697,11 +714,10 @@ size_t ftp_read(ftp *f, void *dst, size_t cap)
 int ftp_close(ftp *f)
 {
     if (!f->control) { return f->rc; }
+    if (f->state < FTP_QUIT && f->state != FTP_READY) {
+        (void)fail(f, ESTLS_E_STATE);
+    }
     if (f->link != FTP_LINK_NONE) {
-        if (f->state != FTP_DONE) {
-            f->state = FTP_DONE;
-            f->rc = ESTLS_E_STATE;
-        }
         if (f->link <= FTP_LINK_OPEN) { cut_link(f); }
         serve_link(f);
         return ESTLS_BUSY;

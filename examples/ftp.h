@@ -36,6 +36,10 @@ typedef struct ftp_account {
     /* Drops it, whatever became of it; called once behind each connect. */
     void (*disconnect)(void *user);
     void *user_data; /* handed to both */
+    /* 0: a data link must resume control's TLS session, or it is E_TRUST.  1:
+     * it may also be verified in full; then whoever is on the path, and has
+     * an account at that server, can swap the victim's data for his own. */
+    uint8_t new_sessions;
 } ftp_account;
 
 typedef struct ftp {
@@ -59,6 +63,7 @@ typedef struct ftp {
     uint8_t begun;  /* 1: 125 or 150 was said */
     uint8_t ended;  /* 1: the caller has no more to write */
     uint8_t moving; /* 1: bytes were written since the last step */
+    uint8_t rested; /* 1: the server holds a REST that nothing has used */
     uint8_t cut;    /* 1: the stream under data is not there any more */
     uint8_t pasv;   /* 1: the server does not know EPSV */
     uint8_t reply_len;
@@ -72,7 +77,8 @@ typedef struct ftp {
 
 /* Logs in.  control: opened with estls_ftp, and in TLS; it, the account and
  * all that it points to are borrowed until ftp_close is done.  BUSY, or E_ARG:
- * something is missing, or holds a control character or is too long. */
+ * something is missing, or holds a control character or is too long; E_STATE:
+ * control is not open. */
 int ftp_open(ftp *f, estls *control, const ftp_account *account);
 
 /* BUSY while something is under way, then its result, which stays.
@@ -112,8 +118,9 @@ void ftp_end(ftp *f);
  * reading: in push mode, what nobody reads holds the modem up. */
 size_t ftp_read(ftp *f, void *dst, size_t cap);
 
-/* Ends what is under way, the data link, and if all is well says QUIT.  BUSY,
- * then OK or the error that is left.  Then close control. */
+/* Ends what is under way, which is E_STATE then, and the data link; if all is
+ * well it says QUIT, and waits 10 s for the answer at most.  BUSY, then OK or
+ * the error that is left.  Then close control. */
 int ftp_close(ftp *f);
 
 #endif

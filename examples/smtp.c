@@ -1,7 +1,5 @@
 #include "smtp.h"
 
-#include <strings.h>
-
 enum {
     SMTP_GREETING,
     SMTP_EHLO,
@@ -151,6 +149,16 @@ static void fill_end(smtp *s)
 
 /* -- replies --------------------------------------------------------------- */
 
+/* Letters without regard to case; avr-libc has no strings.h. */
+static int same(const char *text, const char *upper, size_t n)
+{
+    for (; n && *text; n--, text++, upper++) {
+        const char c = *text;
+        if ((c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) != *upper) { return 0; }
+    }
+    return !n;
+}
+
 static int has_word(const char *text, const char *word)
 {
     const size_t n = strlen(word);
@@ -158,9 +166,7 @@ static int has_word(const char *text, const char *word)
 
     while ((p = strchr(p, ' ')) != NULL) {
         p++;
-        if (strncasecmp(p, word, n) == 0 && (p[n] == ' ' || !p[n])) {
-            return 1;
-        }
+        if (same(p, word, n) && (p[n] == ' ' || !p[n])) { return 1; }
     }
     return 0;
 }
@@ -168,7 +174,7 @@ static int has_word(const char *text, const char *word)
 /* "250-AUTH PLAIN LOGIN" */
 static void note_offer(smtp *s)
 {
-    if (s->state == SMTP_EHLO && strncasecmp(s->reply + 4, "AUTH ", 5) == 0) {
+    if (s->state == SMTP_EHLO && same(s->reply + 4, "AUTH ", 5)) {
         s->auth |= has_word(s->reply, "PLAIN") ? SMTP_OFFERS_PLAIN : 0;
         s->auth |= has_word(s->reply, "LOGIN") ? SMTP_OFFERS_LOGIN : 0;
     }
@@ -225,8 +231,8 @@ static int take_reply(smtp *s)
 
 static int is_expected(uint8_t state, int code)
 {
-    static const uint16_t codes[] = {220, 250, 235, 334, 334, 235,
-                                     250, 250, 354, 250, 221};
+    static const int16_t codes[] = {220, 250, 235, 334, 334, 235,
+                                    250, 250, 354, 250, 221};
 
     /* 251: the user is elsewhere, and the server forwards */
     return code == codes[state] || (state == SMTP_RCPT && code == 251);

@@ -174,6 +174,9 @@ static void other_servers(void)
         t.o.demand_resumption = false;
         t.o.data.no_resumption = true;
         CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        CHECK_INT(ftp_rig_put(&t, "a", binary, 900), ESTLS_E_TRUST);
+        CHECK(!ftp_rig_has(&t, "a", binary, 900));
+        t.account.new_sessions = 1;
         CHECK_INT(ftp_rig_put(&t, "a", binary, 900), ESTLS_OK);
         CHECK(ftp_rig_has(&t, "a", binary, 900));
         CHECK(!t.f.resumed);
@@ -894,6 +897,91 @@ static void idle_goodbye(void)
     }
 }
 
+static int refuse_links;
+
+static int refused_link(void *user, uint16_t port, estls_io *io)
+{
+    ftp_rig *it = user;
+
+    it->connects++;
+    if (refuse_links) {
+        refuse_links = 0;
+        return ESTLS_E_NETWORK;
+    }
+    return world_connect(&it->r.w, 1, port, io) ? ESTLS_OK : ESTLS_E_NETWORK;
+}
+
+/* A REST that no transfer has used is taken back before the next one. */
+static void unused_rest(void)
+{
+    ftp_rig_init(&t, RIG_DIRECT, "ec");
+    ftp_rig_file(&t, "a", binary, 3000);
+    ftp_rig_file(&t, "b", binary, 3000);
+    CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+    refuse_links = 1;
+    t.account.connect = refused_link;
+    CHECK_INT(ftp_rig_run(&t, ftp_get(&t.f, "a", 1000)), ESTLS_E_NETWORK);
+    CHECK_INT(ftp_rig_get(&t, "b"), ESTLS_OK);
+    CHECK_INT(t.got_len, 3000);
+    refuse_links = 1;
+    CHECK_INT(ftp_rig_upload(&t, ftp_put(&t.f, "a", 1000), "xyz", 3),
+              ESTLS_E_NETWORK);
+    CHECK_INT(ftp_rig_put(&t, "c", "xyz", 3), ESTLS_OK);
+    CHECK(ftp_rig_has(&t, "c", "xyz", 3));
+    CHECK(ftp_rig_has(&t, "a", binary, 3000));
+    end();
+}
+
+/* Slow sends at the end of an upload are no reason to cut it. */
+static void slow_end(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        ftp_rig_init(&t, generation, "ec");
+        t.r.modem.delay_ms = 500;
+        CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        ftp_rig_copy(&t);
+        t.data.iobuf_cap = sizeof t.data_iobuf;
+        CHECK_INT(ftp_rig_put(&t, "a", binary, sizeof binary), ESTLS_OK);
+        CHECK(ftp_rig_has(&t, "a", binary, sizeof binary));
+        end();
+    }
+}
+
+/* What is broken off is not OK, wherever it was. */
+static void broken_off(void)
+{
+    int step, i, rc;
+
+    for (step = 0; step < 400; step += 3) {
+        ftp_rig_init(&t, step % 2 ? 2 : RIG_DIRECT, "ec");
+        CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        rc = ftp_put(&t.f, "a", 0);
+        for (i = 0; i < step && rc == ESTLS_BUSY; i++) {
+            (void)ftp_write(&t.f, "x", 1);
+            rc = ftp_step(&t.f);
+            world_idle(&t.r.w);
+        }
+        CHECK_INT(rc, ESTLS_BUSY);
+        while ((rc = ftp_close(&t.f)) == ESTLS_BUSY) { world_idle(&t.r.w); }
+        CHECK_INT(rc, ESTLS_E_STATE);
+        CHECK_INT(ftp_step(&t.f), ESTLS_E_STATE);
+        CHECK_INT(t.ftpd.stored, 0);
+        end();
+    }
+}
+
+static void control_not_open(void)
+{
+    static estls never;
+
+    ftp_rig_init(&t, RIG_DIRECT, "ec");
+    CHECK_INT(ftp_open(&t.f, &never, &t.account), ESTLS_E_STATE);
+    CHECK_INT(ftp_step(&t.f), ESTLS_E_STATE);
+    CHECK_INT(ftp_close(&t.f), ESTLS_E_STATE);
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
@@ -918,6 +1006,10 @@ int main(int argc, char **argv)
     RUN(no_goodbye);
     RUN(cut_downloads);
     RUN(cut_and_mute);
+    RUN(unused_rest);
+    RUN(slow_end);
+    RUN(broken_off);
+    RUN(control_not_open);
     RUN(cut_uploads);
     RUN(all_given_up);
     RUN(early_goodbye);

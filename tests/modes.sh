@@ -87,6 +87,14 @@ cross="-std=c99 -Wall -Wextra -Werror -Os -c -o $dir/cross.o"
 if have avr-gcc "AVR"; then
     mode "avr-gcc atmega328p no_tls" avr-gcc $cross -mmcu=atmega328p \
         "$dir/no_tls.c"
+    if [ -e /usr/include/bearssl.h ]; then
+        mkdir "$dir/bearssl"
+        ln -s /usr/include/bearssl /usr/include/bearssl.h "$dir/bearssl/"
+        for client in smtp ftp; do
+            mode "avr-gcc atmega2560 examples/$client.c" avr-gcc $cross \
+                -mmcu=atmega2560 -I"$dir/bearssl" "$top/examples/$client.c"
+        done
+    fi
 fi
 if have arm-none-eabi-gcc "ARM"; then
     arm="arm-none-eabi-gcc $cross -mcpu=cortex-m0plus -mthumb"
@@ -96,6 +104,10 @@ if have arm-none-eabi-gcc "ARM"; then
         # found last, are not used
         mode "arm-none-eabi-gcc cortex-m0plus full" $arm \
             -idirafter /usr/include "$dir/full.c"
+        for client in smtp ftp; do
+            mode "arm-none-eabi-gcc cortex-m0plus examples/$client.c" $arm \
+                -idirafter /usr/include "$top/examples/$client.c"
+        done
     fi
 fi
 # SDCC warns about code that it finds unreachable because it is constant; what
