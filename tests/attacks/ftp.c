@@ -202,12 +202,18 @@ static void case_48_data_link(void)
         begin(road, "resumed", NULL);
         works();
         REQUIRE(t.ftpd.data_resumed == 2);
+        begin(road, "not resumed", NULL);
+        t.o.data.no_resumption = true;
+        get_fails(ERR(REFUSED) | ERR(TRUST)); /* who is first to say so */
+        REQUIRE(t.got_len == 0);
         begin(road, "522", NULL);
         t.o.data.no_resumption = true;
+        t.account.new_sessions = 1;
         get_fails(ERR(REFUSED));
         REQUIRE(t.got_len == 0 && strncmp(t.f.reply, "522", 3) == 0);
         begin(road, "522", NULL);
         t.o.data.no_resumption = true;
+        t.account.new_sessions = 1;
         put_fails(ERR(REFUSED));
         begin(road, "another certificate", NULL);
         another_certificate();
