@@ -1,7 +1,7 @@
 /* deep_sleep.c - a TLS session that survives deep sleep. Each run is one
  * wake-up of a device that loses its RAM in between, all but a few retained
  * bytes: here a file. The first wake-up pays for a full handshake, the next
- * ones resume it: no elliptic curves, and half the bytes on the air.
+ * ones resume it: no elliptic curves, and a third of the bytes on the air.
  *
  *     cc -std=c11 -O2 examples/{deep_sleep,desktop,wire,trace,pem}.c \
  *        -lbearssl -o deep_sleep
@@ -39,7 +39,7 @@ typedef struct program {
 static const struct argp_option options[] = {
     {0, 0, 0, 0, "The device:", 1},
     {"memory", OPT_MEMORY, "FILE", 0,
-     "Its retained memory; as secret as a password", 1},
+     "Its retained memory, which must be given; as secret as a password", 1},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -51,6 +51,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_MEMORY: p->memory = arg; return 0;
     case ARGP_KEY_END:
         if (!p->memory) { argp_error(state, "which --memory?"); }
+        if (p->desktop.session) {
+            argp_error(state, "the session is in --memory, not in --session");
+        }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -61,9 +64,15 @@ static const struct argp_child children[] = {{&desktop_argp, 0, 0, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,
-    0,
+    "--memory FILE",
     "Wake up, open TLS to HOST with the session that is kept in FILE, close "
-    "it, and sleep.\v" DESKTOP_STATUS,
+    "it, and sleep."
+    "\v"
+    "Examples:\n"
+    "  deep_sleep --memory rtc.bin --serial /dev/ttyUSB0 --join attic \\\n"
+    "             --pin server.pem mail.example.org\n"
+    "  deep_sleep --memory rtc.bin --tcp --ca roots.pem mail.example.org\n"
+    "\n" DESKTOP_STATUS,
     children,
     0,
     0};

@@ -13,13 +13,25 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPT_GET = 1024, OPT_LIST, OPT_TO, OPT_RESUME, OPT_USER, OPT_DATA_IOBUF };
+enum {
+    OPT_GET = 1024,
+    OPT_LIST,
+    OPT_TO,
+    OPT_RESUME,
+    OPT_USER,
+    OPT_DATA_IOBUF,
+    OPT_NEW_SESSIONS
+};
 
 enum { NAMES = 1000, BAR = 30, REDRAW_MS = 200 };
+
+/* The longest path that ftp.h takes. */
+enum { PATH_CAP = 470 };
 
 /* Behind a download's name until all of it is there. */
 #define PART ".estls-part"
@@ -28,9 +40,12 @@ enum { NAMES = 1000, BAR = 30, REDRAW_MS = 200 };
 typedef struct job {
     const char *name; /* for the progress bar */
     int fd;
+    int why;       /* errno of what made it bad */
     uint8_t end;   /* of the file that is read */
     uint8_t bad;   /* 1: the local file cannot be read or written */
     uint8_t stale; /* 1: what is in it is not wanted */
+    uint8_t lead;  /* of a list: the first byte of a UTF-8 character ... */
+    uint8_t due;   /* ... of which so many are still to come */
     uint64_t done; /* bytes from the beginning of the file */
     uint64_t from; /* where this transfer began */
     uint64_t size; /* 0: not known */
@@ -80,6 +95,10 @@ static const struct argp_option options[] = {
      "Log in; the password is taken from ESTLS_FTP_PASSWORD (anonymous)", 1},
     {"data-iobuf", OPT_DATA_IOBUF, "BYTES", 0,
      "Record memory of data links, as --iobuf (16709)", 1},
+    {"new-sessions", OPT_NEW_SESSIONS, 0, 0,
+     "Take data links that do not resume the control link's TLS session: they "
+     "are verified, but may be another user's",
+     1},
     {0}};
 
 static int is_path(const char *text)
@@ -88,6 +107,13 @@ static int is_path(const char *text)
 
     while ((uint8_t)*p >= ' ' && *p != 0x7f && (uint8_t)*p != 0xff) { p++; }
     return !*p && p != text;
+}
+
+static const char *base(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return slash ? slash + 1 : name;
 }
 
 static const char *path(const char *text, struct argp_state *state)
@@ -122,6 +148,54 @@ static int is_folder(const char *to)
     return to && to[strlen(to) - 1] == '/';
 }
 
+/* One would replace the other. */
+static void check_bases(const program *p, struct argp_state *state)
+{
+    size_t i;
+    size_t k;
+
+    for (i = 1; i < p->count; i++) {
+        for (k = 0; k < i; k++) {
+            if (strcmp(base(p->names[i]), base(p->names[k])) == 0) {
+                argp_error(state, "%s and %s would be one file, %s",
+                           p->names[k], p->names[i], base(p->names[i]));
+            }
+        }
+    }
+}
+
+/* What the server is told. */
+static void check_path(const program *p, const char *name,
+                       struct argp_state *state)
+{
+    const int whole = p->get || p->list;
+    size_t n = strlen(whole ? name : base(name));
+
+    if (p->list && *name == '-') {
+        argp_error(state,
+                   "a directory to list must not begin with '-', as "
+                   "options do: ./%s",
+                   name);
+    }
+    if (!whole && p->to) { n = strlen(p->to) + (is_folder(p->to) ? n : 0); }
+    if (n > PATH_CAP) {
+        argp_error(state, "a path at the server has %d bytes at most, not %zu",
+                   (int)PATH_CAP, n);
+    }
+}
+
+static void check_names(const program *p, struct argp_state *state)
+{
+    size_t i;
+
+    if (!p->count && !p->list) { argp_error(state, "which NAME?"); }
+    if (p->count > 1 && p->to && !is_folder(p->to)) {
+        argp_error(state, "several files go to a directory: --to %s/", p->to);
+    }
+    if (!p->list) { check_bases(p, state); }
+    for (i = 0; i < p->count; i++) { check_path(p, p->names[i], state); }
+}
+
 static void check_options(program *p, struct argp_state *state)
 {
     if (p->desktop.desc.proto != estls_ftp) {
@@ -131,10 +205,7 @@ static void check_options(program *p, struct argp_state *state)
     if (p->list && (p->resume || p->to)) {
         argp_error(state, "a list can not be resumed, or stored");
     }
-    if (!p->count && !p->list) { argp_error(state, "which NAME?"); }
-    if (p->count > 1 && p->to && !is_folder(p->to)) {
-        argp_error(state, "several files go to a directory: --to %s/", p->to);
-    }
+    check_names(p, state);
     if (p->account.user && !p->account.password) {
         argp_error(state, "--user needs ESTLS_FTP_PASSWORD in the "
                           "environment");
@@ -156,6 +227,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         p->account.password = getenv("ESTLS_FTP_PASSWORD");
         return 0;
     case OPT_DATA_IOBUF: p->data_cap = data_cap(arg, state); return 0;
+    case OPT_NEW_SESSIONS: p->account.new_sessions = 1; return 0;
     case ARGP_KEY_ARG:
         if (!p->desktop.desc.host) { return ARGP_ERR_UNKNOWN; }
         add_name(p, arg, state);
@@ -165,8 +237,32 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* desktop_argp, whose only argument is one of ours */
+/* desktop_argp, whose only argument is one of ours, and what is different
+ * here: FTP is all that is spoken, and on two links. */
 static struct argp wire_argp;
+static struct argp_option wire_options[64];
+
+static void adapt_options(void)
+{
+    const struct argp_option *from = desktop_argp.options;
+    size_t i = 0;
+
+    for (; from->name || from->doc; from++) {
+        struct argp_option *o = &wire_options[i++];
+
+        *o = *from;
+        if (!o->name) { continue; }
+        if (strcmp(o->name, "proto") == 0 || strcmp(o->name, "name") == 0) {
+            o->flags |= OPTION_HIDDEN;
+        } else if (strcmp(o->name, "mux") == 0) {
+            o->doc = "Control is on link ID, data on the next: ID + 1, or 0 "
+                     "for 4 (0)";
+        }
+    }
+    wire_argp = desktop_argp;
+    wire_argp.options = wire_options;
+    wire_argp.args_doc = NULL;
+}
 
 static const struct argp_child children[] = {{&wire_argp, 0, 0, 0}, {0}};
 
@@ -175,14 +271,17 @@ static const struct argp argp = {
     parse,
     "HOST[:PORT] NAME...\n--list HOST[:PORT] [NAME...]",
     "Upload files to the FTP server HOST, or download them, through an ESP-AT "
-    "modem. Control link and data links are in TLS, or there are none. Files "
+    "modem. PORT is 21 if there is none, and TLS begins after AUTH TLS. "
+    "Control link and data links are in TLS, or there are none. Files "
     "that are there are replaced, local ones only by all of the new one."
     "\v"
     "Examples:\n"
     "  ftp_upload --serial /dev/ttyUSB0 --join attic --ca roots.pem \\\n"
     "             --user me --to logs/ ftp.example.org today.log\n"
     "  ftp_upload --tcp --ca roots.pem --get ftp.example.org pub/map.png\n"
-    "\n" DESKTOP_STATUS,
+    "\n" DESKTOP_STATUS
+    "1 as well: the server has more of a file than there is "
+    "here, or another program is downloading it.\n",
     children,
     0,
     0};
@@ -265,6 +364,13 @@ static void disconnect_data(void *user)
 
 /* -- one transfer ---------------------------------------------------------- */
 
+/* errno is another's before anybody asks for it. */
+static void spoil(job *j)
+{
+    j->bad = 1;
+    j->why = errno;
+}
+
 /* Takes up to `size` bytes of the local file on their way: 1, some moved. */
 static int move_up(program *p)
 {
@@ -274,7 +380,7 @@ static int move_up(program *p)
 
     if (j->off == j->len && !j->end && !j->bad) {
         got = read(j->fd, j->bytes, sizeof j->bytes);
-        j->bad = got < 0;
+        if (got < 0) { spoil(j); }
         j->end = got == 0;
         j->off = 0;
         j->len = got > 0 ? (size_t)got : 0;
@@ -314,12 +420,29 @@ static int move_down(program *p)
     job *j = &p->job;
     const size_t n = ftp_read(&p->ftp, j->bytes, sizeof j->bytes);
 
-    if (n && (keep_fresh(j) || write_all(j->fd, j->bytes, n))) { j->bad = 1; }
+    if (n && (keep_fresh(j) || write_all(j->fd, j->bytes, n))) { spoil(j); }
     j->done += n;
     return n > 0;
 }
 
-/* What a terminal could take for a command is not shown. */
+/* What a terminal could take for a command is not shown: control characters,
+ * and those from U+0080 to U+009F, in UTF-8 and by themselves. */
+static int shown(job *j, char c)
+{
+    const uint8_t b = (uint8_t)c;
+    const int rest = j->due && (b & 0xc0) == 0x80; /* of a character */
+    int ok = b < ' ' ? b == '\n' || b == '\t' : b != 0x7f;
+
+    if ((b & 0xe0) == 0x80) { ok = rest && j->lead != 0xc2; }
+    if (rest) {
+        j->due--;
+    } else {
+        j->lead = b;
+        j->due = (uint8_t)((b >= 0xc2) + (b >= 0xe0) + (b >= 0xf0));
+    }
+    return ok ? c : '?';
+}
+
 static int move_list(program *p)
 {
     char *bytes = p->job.bytes;
@@ -327,12 +450,7 @@ static int move_list(program *p)
     size_t i;
 
     for (i = 0; i < n; i++) {
-        if (bytes[i] == '\r') { continue; }
-        (void)putchar(
-            ((uint8_t)bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\t') ||
-                    bytes[i] == 0x7f
-                ? '?'
-                : bytes[i]);
+        if (bytes[i] != '\r') { (void)putchar(shown(&p->job, bytes[i])); }
     }
     p->job.done += n;
     return n > 0;
@@ -376,33 +494,37 @@ static void say_why(program *p, const char *name, int rc)
 {
     if (rc == ESTLS_E_REFUSED) {
         warnx("%s: the server said: %s", name, p->ftp.reply);
+    } else if (rc == ESTLS_E_TRUST && p->ftp.opened && !p->ftp.resumed) {
+        warnx("%s: the server did not resume the TLS session of the control "
+              "link on the data link, which could be somebody else's; see "
+              "--new-sessions",
+              name);
     } else if (rc < 0) {
         warnx("%s: it is not complete", name);
     }
 }
 
-/* E_REFUSED is what may be tried in another way. */
-static int nothing_came(const program *p, int rc)
+/* 1: it was refused as such, so that another way may do.  What may be better
+ * later is not: all of it, anew, would cut what is there. */
+static int other_way(const program *p, int rc)
 {
-    return rc == ESTLS_E_REFUSED && p->job.done == p->job.from && !p->ftp.err;
+    static const char codes[] = "451 500 501 502 503 504 550 551 553 554 ";
+    char code[5] = "";
+
+    (void)snprintf(code, sizeof code, "%.3s ", p->ftp.reply);
+    return rc == ESTLS_E_REFUSED && p->job.done == p->job.from && !p->ftp.err &&
+           strlen(code) == 4 && strstr(codes, code);
 }
 
 /* -- names ----------------------------------------------------------------- */
 
-static const char *base(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-
-    return slash ? slash + 1 : name;
-}
-
 static char *join(const char *a, const char *b)
 {
-    char *text;
+    const size_t cap = strlen(a) + strlen(b) + 1;
+    char *text = malloc(cap);
 
-    if (asprintf(&text, "%s%s", a, b) < 0) {
-        err(DESKTOP_FILE, "out of memory");
-    }
+    if (!text) { err(DESKTOP_FILE, "%s", a); }
+    (void)snprintf(text, cap, "%s%s", a, b);
     return text;
 }
 
@@ -415,6 +537,7 @@ static char *target(const program *p, const char *name)
 
 static int bad_file(program *p, const char *name)
 {
+    errno = p->job.why ? p->job.why : errno;
     warn("%s", name);
     p->bad_file = 1;
     return ESTLS_OK;
@@ -428,12 +551,14 @@ static int seek(program *p, uint64_t offset)
     return lseek(p->job.fd, (off_t)offset, SEEK_SET) < 0;
 }
 
-/* How much of it the server has; 0 too if it has none, or does not tell. */
+/* How much of it the server has; 0 too if it has none, or does not tell, but
+ * not if it may tell later. */
 static int size_there(program *p, const char *remote, uint64_t *size)
 {
     const int rc = run(p, ftp_size(&p->ftp, remote), NULL);
 
     *size = rc == ESTLS_OK ? p->ftp.size : 0;
+    if (p->resume && !p->get && rc && !other_way(p, rc)) { return rc; }
     if (rc == ESTLS_E_REFUSED && p->resume &&
         strncmp(p->ftp.reply, "550", 3) != 0) {
         warnx("%s: the server does not tell its size (%s)", remote,
@@ -448,13 +573,13 @@ static int upload_rest(program *p, const char *remote, uint64_t offset)
     int rc;
 
     rc = transfer(p, ftp_put(&p->ftp, remote, offset), move_up);
-    if (nothing_came(p, rc)) {
+    if (other_way(p, rc)) {
         warnx("%s: the server does not go on at an offset (%s): appending",
               remote, p->ftp.reply);
         if (seek(p, offset)) { return bad_file(p, p->job.name); }
         rc = transfer(p, ftp_append(&p->ftp, remote), move_up);
     }
-    if (nothing_came(p, rc)) {
+    if (other_way(p, rc)) {
         warnx("%s: the server does not append (%s): sending all of it", remote,
               p->ftp.reply);
         if (seek(p, 0)) { return bad_file(p, p->job.name); }
@@ -463,15 +588,16 @@ static int upload_rest(program *p, const char *remote, uint64_t offset)
     return rc;
 }
 
+/* Of what was sent: the file may have grown since. */
 static int check_size(program *p, const char *remote)
 {
     uint64_t there = 0;
     const int rc = size_there(p, remote, &there);
 
-    if (rc || there == p->job.size) { return rc; }
+    if (rc || there == p->job.done) { return rc; }
     warnx("%s: the server has %llu bytes now, not %llu: upload it again "
           "without --resume",
-          remote, (unsigned long long)there, (unsigned long long)p->job.size);
+          remote, (unsigned long long)there, (unsigned long long)p->job.done);
     return ESTLS_E_PROTO;
 }
 
@@ -525,6 +651,22 @@ static int upload(program *p, const char *name)
 
 /* -- download -------------------------------------------------------------- */
 
+/* Nobody else writes into it; the other one, which has just ended, may have
+ * renamed it, or taken it away. */
+static int lock_part(const job *j, const char *part)
+{
+    struct stat ours;
+    struct stat named;
+
+    if (flock(j->fd, LOCK_EX | LOCK_NB)) { return -1; }
+    if (fstat(j->fd, &ours) || lstat(part, &named) ||
+        ours.st_dev != named.st_dev || ours.st_ino != named.st_ino) {
+        errno = EWOULDBLOCK;
+        return -1;
+    }
+    return 0;
+}
+
 static int open_part(program *p, const char *part)
 {
     job *j = &p->job;
@@ -536,6 +678,7 @@ static int open_part(program *p, const char *part)
         errno = EEXIST;
         return -1;
     }
+    if (lock_part(j, part) || fstat(j->fd, &st)) { return -1; }
     j->stale = 1;
     if (p->resume && st.st_size > 0) {
         if (j->size && (uint64_t)st.st_size > j->size) {
@@ -549,12 +692,20 @@ static int open_part(program *p, const char *part)
     return 0;
 }
 
-/* All of it is there: it takes its name. */
+static int no_part(program *p, const char *part)
+{
+    if (errno != EWOULDBLOCK) { return bad_file(p, part); }
+    warnx("%s: it is being downloaded by another", part);
+    p->bad_file = 1;
+    return ESTLS_OK;
+}
+
+/* All of it is there, and more if it has grown: it takes its name. */
 static int take_name(program *p, const char *part, const char *local)
 {
     job *j = &p->job;
 
-    if (j->size && j->done != j->size) {
+    if (j->done < j->size) {
         warnx("%s: %llu bytes came, not %llu", local,
               (unsigned long long)j->done, (unsigned long long)j->size);
         return ESTLS_E_TRUNCATED;
@@ -572,7 +723,7 @@ static int fetch(program *p, const char *remote, const char *part)
     job *j = &p->job;
     int rc = transfer(p, ftp_get(&p->ftp, remote, j->done), move_down);
 
-    if (nothing_came(p, rc) && j->done) {
+    if (other_way(p, rc) && j->done) {
         warnx("%s: the server does not go on at an offset (%s): starting over",
               remote, p->ftp.reply);
         j->stale = 1;
@@ -601,7 +752,7 @@ static int download_to(program *p, const char *remote, const char *local)
     char *part = join(local, PART);
     int rc = size_there(p, remote, &j->size);
 
-    if (rc == ESTLS_OK && open_part(p, part)) { rc = bad_file(p, part); }
+    if (rc == ESTLS_OK && open_part(p, part)) { rc = no_part(p, part); }
     if (rc == ESTLS_OK && !p->bad_file) {
         rc = fetch(p, remote, part);
         if (rc == ESTLS_OK && !p->bad_file) { rc = take_name(p, part, local); }
@@ -705,8 +856,7 @@ int main(int argc, char **argv)
     desktop *d = &p.desktop;
     int rc;
 
-    wire_argp = desktop_argp;
-    wire_argp.args_doc = NULL;
+    adapt_options();
     desktop_init(d);
     d->desc.proto = estls_ftp;
     p.data_cap = 16709;

@@ -250,6 +250,19 @@ static void flow(trace *t, trace_flow *f, const char *p, size_t n)
     }
 }
 
+static void end_flow(trace *t, trace_flow *f, char mark)
+{
+    if (f->len) { flow_end_line(t, f); }
+    memset(f, 0, sizeof *f);
+    f->mark = mark;
+}
+
+static void renew(trace *t, uint8_t link)
+{
+    end_flow(t, &t->in[link], '<');
+    end_flow(t, &t->out[link], '>');
+}
+
 /* -- the modem around it --------------------------------------------------- */
 
 /* The Wi-Fi password is nobody's business, in an echo of it neither. */
@@ -270,29 +283,69 @@ static void show_line(trace *t, char mark, const char *line, size_t n)
          ssid.p);
 }
 
+static int is_command(const trace *t, const char *text)
+{
+    const size_t n = strlen(text);
+
+    return t->len >= n && memcmp(t->line, text, n) == 0;
+}
+
+/* The numbers that a command has, up to two of them; returns how many. */
+static size_t numbers_of(const trace *t, uint32_t number[2])
+{
+    estls_at_fields fields;
+    estls_span field;
+    size_t n = 0;
+
+    number[0] = 0;
+    estls_at_fields_of(&fields, t->line, t->len);
+    while (n < 2 && estls_at_field(&fields, &field) &&
+           estls_at_uint(&field, &number[n]) == ESTLS_OK) {
+        n++;
+    }
+    return n;
+}
+
+static uint8_t link_of(uint32_t id)
+{
+    return id < ESTLS_LINKS ? (uint8_t)id : 0;
+}
+
 /* AT+CIPSEND=[link id,]length */
 static void note_send(trace *t)
 {
-    const size_t n = t->len;
-    estls_at_fields fields;
-    estls_span field;
-    uint32_t length;
+    uint32_t number[2];
+    const size_t n = numbers_of(t, number);
 
-    if (n < 11 || memcmp(t->line, "AT+CIPSEND=", 11) != 0) { return; }
-    estls_at_fields_of(&fields, t->line, n);
-    while (estls_at_field(&fields, &field)) {
-        if (estls_at_uint(&field, &length) == ESTLS_OK) {
-            t->asked = (uint16_t)length;
-        }
-    }
+    t->link = n == 2 ? link_of(number[0]) : 0;
+    t->asked = (uint16_t)(n ? number[n - 1] : 0);
     t->at.prompt = 1;
+}
+
+/* AT+CIPRECVDATA=[link id,]length: the answer does not name the link. */
+static void note_pull(trace *t)
+{
+    uint32_t number[2];
+
+    t->pulled = numbers_of(t, number) == 2 ? link_of(number[0]) : 0;
+}
+
+/* AT+CIPSTART=[link id,]"TCP",...: what was on that link before has ended. */
+static void note_start(trace *t)
+{
+    uint32_t number[2];
+
+    (void)numbers_of(t, number);
+    renew(t, link_of(number[0]));
 }
 
 static void end_command(trace *t)
 {
     while (t->len && iscntrl((unsigned char)t->line[t->len - 1])) { t->len--; }
     show_line(t, '>', t->line, t->len);
-    note_send(t);
+    if (is_command(t, "AT+CIPSEND=")) { note_send(t); }
+    if (is_command(t, "AT+CIPRECVDATA=")) { note_pull(t); }
+    if (is_command(t, "AT+CIPSTART=")) { note_start(t); }
     t->len = 0;
 }
 
@@ -316,7 +369,10 @@ static void event(trace *t, const estls_at_event *ev)
 {
     switch (ev->kind) {
     case ESTLS_AT_NONE: return;
-    case ESTLS_AT_DATA: flow(t, &t->in, ev->text, ev->len); return;
+    case ESTLS_AT_DATA:
+        flow(t, &t->in[ev->id < 0 ? t->pulled : link_of((uint32_t)ev->id)],
+             ev->text, ev->len);
+        return;
     case ESTLS_AT_PROMPT:
         t->payload = t->asked;
         t->asked = 0;
@@ -335,7 +391,7 @@ void trace_read(trace *t, const void *bytes, size_t n)
     size_t used;
 
     if (!t->modem) {
-        flow(t, &t->in, p, n);
+        flow(t, &t->in[0], p, n);
         return;
     }
     for (; n > 0; p += used, n -= used) {
@@ -350,14 +406,14 @@ void trace_written(trace *t, const void *bytes, size_t n)
     size_t used;
 
     if (!t->modem) {
-        flow(t, &t->out, p, n);
+        flow(t, &t->out[0], p, n);
         return;
     }
     for (; n > 0; p += used, n -= used) {
         if (t->payload) {
             used = n < t->payload ? n : t->payload;
             t->payload = (uint16_t)(t->payload - used);
-            flow(t, &t->out, p, used);
+            flow(t, &t->out[t->link], p, used);
         } else {
             used = command(t, p, n);
         }
@@ -376,20 +432,22 @@ void trace_note(trace *t, const char *text)
 
 void trace_open(trace *t, uint32_t (*tick)(void *), int modem)
 {
+    uint8_t link;
+
     memset(t, 0, sizeof *t);
     t->tick = tick;
     t->t0 = tick(NULL);
     t->modem = (uint8_t)modem;
     t->colour = (uint8_t)(isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
-    t->in.mark = '<';
-    t->out.mark = '>';
+    for (link = 0; link < ESTLS_LINKS; link++) { renew(t, link); }
     /* a line of ours is larger than the least that it takes */
     (void)!estls_at_init(&t->at, estls_at_esp(), t->at_line, sizeof t->at_line);
 }
 
 void trace_close(trace *t)
 {
+    uint8_t link;
+
     if (t->at.len) { show_line(t, '<', t->at_line, t->at.len); }
-    if (t->in.len) { flow_end_line(t, &t->in); }
-    if (t->out.len) { flow_end_line(t, &t->out); }
+    for (link = 0; link < ESTLS_LINKS; link++) { renew(t, link); }
 }

@@ -7,7 +7,7 @@
 
 enum { TRACE_LINE = 256 };
 
-/* One direction of the TCP connection. */
+/* One direction of a TCP connection. */
 typedef struct trace_flow {
     char mark; /* '<' or '>' */
     uint8_t tls;
@@ -27,16 +27,18 @@ typedef struct trace {
     uint32_t t0;
     uint8_t modem;     /* 1: AT commands around it all */
     uint8_t colour;    /* 1: stderr is a terminal that wants it */
-    uint16_t asked;    /* bytes that AT+CIPSEND announced */
+    uint8_t link;      /* for which AT+CIPSEND announced ... */
+    uint8_t pulled;    /* the link of the last AT+CIPRECVDATA */
+    uint16_t asked;    /* ... so many bytes */
     uint16_t payload;  /* ... of which so many are still to be written */
     const char *doing; /* the phase ... */
     const char *said;  /* ... and the one that was shown last */
     estls_at at;       /* what the modem says */
     char at_line[TRACE_LINE];
     size_t len;
-    char line[TRACE_LINE]; /* what we say */
-    trace_flow in;
-    trace_flow out;
+    char line[TRACE_LINE];      /* what we say */
+    trace_flow in[ESTLS_LINKS]; /* the only one is 0 */
+    trace_flow out[ESTLS_LINKS];
 } trace;
 
 /* modem 0: the wire is the TCP connection itself. */

@@ -113,12 +113,18 @@ resumed_upload() {
     stop "$server"
     server "whole_$1" "${@:2}"
     doing="an upload that goes on, $1"
-    ftp --resume -- "$dir/large" && exited 0
+    ftp --resume -- "$dir/large"
+}
+
+all_there() {
+    exited 0
     check 'all of it is there' same "$dir/large" "$there/large"
 }
 
 resume_uploads() {
-    resumed_upload by-rest && moved 70000
+    local each
+
+    resumed_upload by-rest && all_there && moved 70000
     doing='an upload that is there'
     ftp --resume -- "$dir/large" && exited 0
     check 'it says so' holds "$out" 'large: is there'
@@ -127,20 +133,49 @@ resume_uploads() {
     doing='the server has more' && ftp --resume -- "$dir/large" && exited 1
     check 'it says so' holds "$err" 'the server has more of it'
     stop "$server"
-    resumed_upload by-appe --say 'REST=502 no REST' && reports bytes 70000
+    resumed_upload by-appe --say 'REST=502 no REST' && all_there
+    reports bytes 70000
     check 'it says why' holds "$err" '(502 no REST): appending'
     stop "$server"
+    for each in SIZE=450 REST=450 REST=425 REST=530 EPSV=425 STOR=426 \
+        STOR=452; do
+        resumed_upload "later-$each" --say "$each not now"
+        fails_with REFUSED
+        check 'what was there stays' size_is "$there/large" 30000
+        stop "$server"
+    done
+    resumed_upload later-APPE --say 'REST=502 no REST' --say 'APPE=450 busy'
+    fails_with REFUSED
+    check 'what was there stays' size_is "$there/large" 30000
+    stop "$server"
     resumed_upload all --say 'REST=502 no REST' --say 'APPE=502 no APPE'
+    all_there
     reports bytes 100000
     check 'it says why' holds "$err" '(502 no APPE): sending all of it'
     stop "$server"
-    resumed_upload no-size --say 'SIZE=500 no SIZE' && reports bytes 100000
+    resumed_upload no-size --say 'SIZE=500 no SIZE' && all_there
+    reports bytes 100000
     check 'it says why' holds "$err" 'not tell its size (500 no SIZE)'
     stop "$server"
     server lies --say 'REST=350 yes' --say 'SIZE=213 10'
     doing='a server that lies'
     ftp --resume -- "$dir/large" && fails_with PROTO
     check 'it says so' holds "$err" 'the server has 10 bytes now, not 100000'
+    stop "$server"
+    other_size
+}
+
+# Of a file in /sys the size is not what it has: nor of one that grows.
+other_size() {
+    local file=/sys/devices/system/cpu/possible
+
+    doing='an upload that is not as long as it was'
+    [ -s "$file" ] && ! size_is "$file" "$(wc -c <"$file")" || return 0
+    clean
+    server grows
+    head -c 1 "$file" >"$there/possible"
+    ftp --resume -- "$file" && exited 0
+    check 'all of it is there' is "$(cat "$there/possible")" "$(cat "$file")"
     stop "$server"
 }
 
@@ -169,6 +204,11 @@ resume_downloads() {
     stop "$server"
     echo mine >"$here/large"
     cut_download over
+    server later --say 'REST=450 not now'
+    doing='a download that may go on later'
+    ftp --get --resume --to "$here/" -- large && fails_with REFUSED
+    check 'what has come stays' size_is "$here/large.estls-part" "$part"
+    stop "$server"
     server over --say 'REST=502 no REST'
     doing='a download that starts over'
     ftp --get --resume --to "$here/" -- large && reports bytes 100000
@@ -177,6 +217,11 @@ resume_downloads() {
     doing='a part that is longer than the file'
     head -c 200000 /dev/zero >"$here/large.estls-part"
     ftp --get --resume --to "$here/" -- large && reports bytes 100000
+    check 'all of it is here' same "$dir/large" "$here/large"
+    stop "$server"
+    doing='a download that grows' && server more --say 'SIZE=213 99000'
+    clean && cp "$dir/large" "$there"
+    ftp --get --to "$here/" -- large && moved 100000
     check 'all of it is here' same "$dir/large" "$here/large"
     stop "$server"
 }
@@ -206,6 +251,12 @@ refusals() {
     ftp --get --to "$here/" -- small && exited 1
     check 'it is not followed' is "$(cat "$dir/mine")" mine
     doing='the disk is full'
+    cp "$dir/large" "$there"
+    run ftp bash -c "trap '' XFSZ && ulimit -f 16 &&
+        exec '$bin/ftp_upload' --tcp --connect '127.0.0.1:$port' \
+        --ca '$pki/anchors.pem' --get --to '$here/' $HOST large"
+    exited 1
+    check 'it says so' holds "$err" 'large.estls-part: File too large'
     if [ -w /dev/full ]; then
         ftp --list && exited 0
         run ftp sh -c "'$bin/ftp_upload' --tcp --connect '127.0.0.1:$port' \
@@ -228,6 +279,11 @@ bad_arguments() {
     doing='an empty name' && ftp --get -- '' && exited 2
     doing='several to one' && ftp --to one -- "$dir/small" "$dir/empty"
     exited 2
+    doing='two of one name' && ftp --get -- a/x b/y c/x && exited 2
+    check 'it names both' holds "$err" 'a/x and c/x would be one file, x'
+    mkdir -p "$dir/too" && cp "$dir/small" "$dir/too"
+    ftp -- "$dir/small" "$dir/too/small" && exited 2
+    check 'it names both' holds "$err" "$dir/small and $dir/too/small would be"
     doing='both' && ftp --get --list -- a && exited 2
     doing='resume a list' && ftp --list --resume && exited 2
     doing='no password' && ftp --user me -- "$dir/small" && exited 2
@@ -236,7 +292,12 @@ bad_arguments() {
     doing='no number' && ftp --data-iobuf 8x -- "$dir/small" && exited 2
     doing='protocol' && ftp --proto smtp -- "$dir/small" && exited 2
     doing='too long a name' && ftp --get -- "$(printf '%0500d' 0)"
-    fails_with ARG
+    exited 2
+    check 'it says so' holds "$err" '470 bytes at most, not 500'
+    ftp --to "$(printf '%0468d' 0)/" -- "$dir/small" && exited 2
+    check 'it says so' holds "$err" '470 bytes at most, not 474'
+    doing='a list of an option' && ftp --list -- -R && exited 2
+    check 'it says so' holds "$err" "must not begin with '-'"
 }
 
 logging_in() {
@@ -274,8 +335,11 @@ hostile_servers() {
     ftp --timeout 1 -- "$dir/small" && fails_with TIMEOUT
     stop "$server"
     doing='no resumption' && server hostile --no-resumption
-    ftp -- "$dir/small" && fails_with REFUSED
-    check 'what the server said' holds "$err" 'the server said: 522'
+    ftp -- "$dir/small" && fails_with TRUST
+    check 'it says why' holds "$err" 'the server did not resume the TLS session'
+    doing='no resumption, and none wanted: the server minds'
+    ftp --new-sessions -- "$dir/small" && fails_with REFUSED
+    check 'what it said' holds "$err" 'the server said: 522'
     stop "$server"
     doing='PASV, with another host' && server old --say 'EPSV=500 what?'
     clean && ftp -- "$dir/small" && moved 23
@@ -315,11 +379,72 @@ interrupt() {
     rm -f "$dir/huge"
 }
 
+# A terminal takes them for commands.
+controls() {
+    local name=$'a\xc2\x9b1mb\x9b\x9bc\xc3\xa9\x9bd\xe2\x80\x93e'
+
+    doing='control characters in a list'
+    clean
+    ftp --to "$name" -- "$dir/small" && moved 23
+    ftp --list && exited 0
+    check 'they are not shown' holds "$out" \
+        $'a\xc2?1mb??c\xc3\xa9?d\xe2\x80\x93e'
+}
+
+help() {
+    local each
+
+    doing='--help' && run help "$bin/ftp_upload" --help && exited 0
+    for each in submission EHLO --proto; do
+        check "nothing of $each" lacks "$out" "$each"
+    done
+    check 'the port' holds "$out" 'PORT is 21'
+    check 'the links' holds "$out" 'Control is on link ID'
+}
+
+traces() {
+    local each
+
+    doing='a trace of two links' && clean
+    by_exec --gen 2
+    for each in '' --push; do
+        ftp --trace $each --mux 4 -- "$dir/small" "$dir/empty" && moved 23
+        check 'three handshakes' is "$(grep -c ServerHello\  "$err")" 3
+        check 'of ours, too' is "$(grep -c ClientHello\  "$err")" 3
+        check 'and nothing unknown' lacks "$err" unknown
+    done
+    by_tcp
+}
+
+# Two programs, one name.
+twice() {
+    local first
+
+    doing='two downloads of one file' && clean
+    cp "$dir/large" "$there"
+    by_exec --gen 2 --baud 115200
+    start first "$bin/ftp_upload" "${wire[@]}" --ca "$pki/anchors.pem" \
+        --connect "127.0.0.1:$port" --get --to "$here/" $HOST large
+    first=$pid
+    check 'it has begun' wait_for 20 test -s "$here/large.estls-part"
+    by_tcp
+    ftp --get --to "$here/" -- large && exited 1
+    check 'it says so' holds "$err" 'it is being downloaded by another'
+    check 'the part is left' test -s "$here/large.estls-part"
+    stop "$first"
+    ftp --get --resume --to "$here/" -- large && exited 0
+    check 'it is whole' same "$dir/large" "$here/large"
+}
+
 by_tcp
 server plain
 everywhere
 by_tcp
 refusals
+controls
+help
+traces
+twice
 bad_arguments
 bar
 interrupt

@@ -535,6 +535,9 @@ command_line() {
     for text in b 'b@example.test>' 'b @example.test' $'b@x\r\nDATA' ü@x; do
         usage mail --tcp "$ca" --from=a@example.test --to="$text" $HOST
     done
+    usage deep_sleep --tcp "$ca" $HOST
+    usage deep_sleep --tcp "$ca" --memory "$none" --session "$none" $HOST
+    check 'what is wrong' holds "$err" 'in --memory, not in --session'
     # shellcheck disable=SC2086
     {
         usage mail --tcp "$ca" $letter --subject $'one\nBcc: two' $HOST
@@ -546,7 +549,7 @@ command_line() {
     no_file anchors "$none"
     no_file starttls --tcp "--ca=$none" $HOST
     no_file starttls --tcp "--pin=$none" $HOST
-    for text in mail starttls anchors espat smtpd; do
+    for text in mail starttls deep_sleep anchors espat smtpd; do
         doing="$text --help" && run help "$bin/$text" --help && exited 0
         check 'it says so' holds "$out" "Usage: $text"
     done
