@@ -4411,8 +4411,9 @@ static const char *estlsi_starttls_part(const estls_starttls *s, uint8_t part)
 }
 
 /* Builds what the command sends. */
-static int estlsi_starttls_compose(estls_starttls *s, const char *p)
+static int estlsi_starttls_compose(estls_starttls *s)
 {
+    const char *p = estlsi_starttls_part(s, ESTLSI_PART_SEND);
     const estls_desc *d = s->d;
     const estls_proto *proto = d->proto();
     const char *text;
@@ -4438,24 +4439,24 @@ static int estlsi_starttls_compose(estls_starttls *s, const char *p)
  * when it is our turn came before we had asked for it. */
 static int estlsi_starttls_next(estls_starttls *s)
 {
-    const char *send =
-        *s->now ? estlsi_starttls_part(s, ESTLSI_PART_SEND) : "!";
+    const int last = !*s->now;
     int rc;
 
     s->found = 0;
-    s->off = 0;
-    s->state = ESTLSI_STARTTLS_ANSWER;
-    if (!*send) { return ESTLS_BUSY; }
+    if (!last && !*estlsi_starttls_part(s, ESTLSI_PART_SEND)) {
+        s->state = ESTLSI_STARTTLS_ANSWER;
+        return ESTLS_BUSY;
+    }
     if (s->len) { return ESTLS_E_INJECTED; }
     s->lines = 0;
-    if (*s->now) {
-        s->state = ESTLSI_STARTTLS_SEND;
-        rc = estlsi_starttls_compose(s, send);
-        return rc ? rc : (int)ESTLS_BUSY;
+    s->off = 0;
+    if (last) {
+        memset(s->d->iobuf, 0, s->d->iobuf_cap);
+        rc = estlsi_tls_begin(&s->tls);
+    } else {
+        rc = estlsi_starttls_compose(s);
     }
-    memset(s->d->iobuf, 0, s->d->iobuf_cap);
-    s->state = ESTLSI_STARTTLS_TLS;
-    rc = estlsi_tls_begin(&s->tls);
+    s->state = (uint8_t)(last ? ESTLSI_STARTTLS_TLS : ESTLSI_STARTTLS_SEND);
     return rc ? rc : (int)ESTLS_BUSY;
 }
 
@@ -4730,14 +4731,27 @@ static int estlsi_session_usable(const estls *s)
     return s->phase == ESTLSI_READY ? ESTLS_OK : ESTLS_E_STATE;
 }
 
+static const char *estlsi_session_host(const estls_desc *d)
+{
+    return d->connect_host ? d->connect_host : d->host;
+}
+
 /* All that can be judged of a description before anything is sent. */
 static int estlsi_session_prepare(estls *s, const estls_desc *d)
 {
+    size_t dialling;
+    int rc;
+
     memset(s, 0, sizeof *s);
     if (!estlsi_core_io_ok(&d->uart) || !d->port || d->link_id >= ESTLS_LINKS) {
         return ESTLS_E_ARG;
     }
-    return estlsi_starttls_prepare(&s->starttls, d);
+    rc = estlsi_starttls_prepare(&s->starttls, d);
+    if (rc || d->no_modem) { return rc; }
+    /* AT+CIPSTART=4,"TCP","host",65535 */
+    dialling = strlen(estlsi_session_host(d)) + (d->mux ? 30u : 28u);
+    return ESTLSI_LINK_LINE + dialling > d->line_cap ? (int)ESTLS_E_SPACE
+                                                     : (int)ESTLS_OK;
 }
 
 /* Begins in phase, if nothing is wrong. */
@@ -4820,9 +4834,9 @@ static int estlsi_session_fail(estls *s, int rc)
 static int estlsi_session_dial(estls *s)
 {
     const estls_desc *d = s->starttls.d;
-    const int rc = estls_link_dial(
-        s->modem, d->connect_host ? d->connect_host : d->host,
-        d->connect_port ? d->connect_port : d->port, estlsi_session_port(s));
+    const int rc = estls_link_dial(s->modem, estlsi_session_host(d),
+                                   d->connect_port ? d->connect_port : d->port,
+                                   estlsi_session_port(s));
 
     if (rc == ESTLS_BUSY && s->modem != &s->link &&
         estlsi_core_past(estlsi_session_now(s), s->starttls.t0,
@@ -4866,20 +4880,17 @@ static int estlsi_session_preamble(estls *s)
 static int estlsi_session_next(estls *s)
 {
     const estls_desc *d = s->starttls.d;
-    int rc = ESTLS_OK;
+    int rc = s->modem ? estls_link_step(s->modem) : (int)ESTLS_OK;
 
-    if (s->modem) { rc = estls_link_step(s->modem); }
-    if (s->modem != &s->link || s->phase == ESTLSI_DIAL) {
-        rc = ESTLS_OK; /* of what others do with the modem, perhaps */
-    }
-    if (rc) { return rc; }
+    /* later, or beside another, it may be what others do with the modem */
+    if (rc && s->modem == &s->link && s->phase < ESTLSI_DIAL) { return rc; }
     switch (s->phase) {
     case ESTLSI_SETUP: return d->ssid ? estls_link_join(s->modem) : ESTLS_OK;
     case ESTLSI_JOIN: return d->sntp ? estls_link_clock(s->modem) : ESTLS_OK;
     case ESTLSI_CLOCK: return estlsi_session_dial(s);
     default: break;
     }
-    if (s->modem) { rc = estlsi_session_dialled(s); }
+    rc = s->modem ? estlsi_session_dialled(s) : (int)ESTLS_OK;
     if (rc) { return rc; }
     rc = estlsi_session_preamble(s);
     return rc < 0 ? rc : (int)ESTLS_OK;

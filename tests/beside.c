@@ -99,6 +99,29 @@ static void clashes(void)
     end();
 }
 
+/* One buffer for two streams, whichever it is of each. */
+static void shared_buffers(void)
+{
+    int i;
+
+    ftp_rig_init(&t, 2, "ec");
+    t.r.d.obuf = t.r.obuf;
+    t.r.d.obuf_cap = sizeof t.r.obuf;
+    CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+    for (i = 0; i < 5; i++) {
+        describe();
+        desc.obuf = t.data_obuf;
+        desc.obuf_cap = sizeof t.data_obuf;
+        if (i == 1) { desc.iobuf = t.r.d.iobuf; }
+        if (i == 2) { desc.iobuf = t.r.d.obuf; }
+        if (i == 3) { desc.obuf = t.r.d.iobuf; }
+        if (i == 4) { desc.obuf = t.r.d.obuf; }
+        CHECK_INT(open_data(), i ? ESTLS_E_ARG : ESTLS_OK);
+        CHECK_INT(close_data(&data), i ? ESTLS_E_STATE : ESTLS_OK);
+    }
+    end();
+}
+
 static void mux_differs(void)
 {
     ftp_rig_init(&t, 2, "ec");
@@ -158,6 +181,45 @@ static void closed_while_dialling(int generation)
         CHECK_INT(open_data(), ESTLS_OK);
         CHECK_INT(close_data(&data), ESTLS_OK);
         end();
+    }
+}
+
+/* A link that opens after its dial has timed out is hung up. */
+static void dial_times_out(int generation)
+{
+    char fault[32];
+    uint32_t commands = 0;
+    int pass, i;
+
+    for (pass = 0; pass < 2; pass++) {
+        ftp_rig_init(&t, generation, "ec");
+        t.r.d.timeout_ms = 10000;
+        if (pass) {
+            snprintf(fault, sizeof fault, "late@cmd:%u:11500",
+                     (unsigned)commands + 1);
+            rig_fault(&t.r, fault);
+        }
+        CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+        describe();
+        settle();
+        commands = espat_count(t.r.w.modem, ESPAT_CMD);
+        CHECK_INT(open_data(), pass ? ESTLS_E_TIMEOUT : ESTLS_OK);
+        CHECK_INT(close_data(&data), pass ? ESTLS_E_TIMEOUT : ESTLS_OK);
+        for (i = 0; i < 500; i++) { idle(); }
+        CHECK(t.r.w.server[1] == NULL);
+        describe();
+        CHECK_INT(open_data(), ESTLS_OK);
+        CHECK_INT(close_data(&data), ESTLS_OK);
+        end();
+    }
+}
+
+static void dial_times_out_all(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        dial_times_out(generation);
     }
 }
 
@@ -321,8 +383,10 @@ int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
     RUN(clashes);
+    RUN(shared_buffers);
     RUN(mux_differs);
     RUN(closed_while_dialling_all);
+    RUN(dial_times_out_all);
     RUN(control_fails);
     RUN(shared_x509);
     RUN(less_room_than_thought);

@@ -590,6 +590,34 @@ static void server_closes_first(void)
     }
 }
 
+/* Line memory that does not hold the command to dial with is refused at once,
+ * and what holds it just so is enough. */
+static void line_for_the_host(void)
+{
+    static char line[256];
+    char host[61];
+    int mux;
+
+    memset(host, 'h', sizeof host - 1);
+    host[sizeof host - 1] = 0;
+    for (mux = 0; mux < 2; mux++) {
+        rig_init(&r, 2, "ec");
+        r.d.connect_host = host;
+        r.d.mux = (uint8_t)mux;
+        r.d.connect_port = 65535;
+        r.d.line = line;
+        r.d.line_cap = (uint16_t)(64 + 60 + (mux ? 30 : 28) - 1);
+        CHECK_INT(rig_connect(&r), ESTLS_E_SPACE);
+        CHECK_INT(r.w.uart_tx, 0);
+        rig_end(&r);
+        r.d.line_cap++;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK_TEXT(r.w.dialled, host);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+}
+
 /* A record with all around it fills whole sends: no short one behind it. */
 static void records_fill_sends(void)
 {
@@ -708,6 +736,7 @@ int main(int argc, char **argv)
     RUN(closed_while_trickling);
     RUN(stalled_record);
     RUN(server_closes_first);
+    RUN(line_for_the_host);
     RUN(records_fill_sends);
     RUN(patterns);
     return check_end();
