@@ -184,6 +184,20 @@ static void closed_while_dialling(int generation)
     }
 }
 
+/* A modem that others never leave alone is not waited for without end. */
+static void never_its_turn(void)
+{
+    login(2, 0);
+    describe();
+    settle();
+    desc.timeout_ms = 3000;
+    t.r.net.link.op = 0xff; /* something is under way, for ever */
+    CHECK_INT(open_data(), ESTLS_E_TIMEOUT);
+    t.r.net.link.op = 0;
+    CHECK_INT(close_data(&data), ESTLS_E_TIMEOUT);
+    end();
+}
+
 /* A link that opens after its dial has timed out is hung up. */
 static void dial_times_out(int generation)
 {
@@ -387,6 +401,7 @@ int main(int argc, char **argv)
     RUN(mux_differs);
     RUN(closed_while_dialling_all);
     RUN(dial_times_out_all);
+    RUN(never_its_turn);
     RUN(control_fails);
     RUN(shared_x509);
     RUN(less_room_than_thought);

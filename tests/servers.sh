@@ -6,6 +6,7 @@ set -u
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/lib.sh"
+. "$top/tests/servers/postfix_cf.sh"
 [ $# -eq 2 ] || {
     echo 'usage: servers.sh BUILD PKI' >&2
     exit 2
@@ -40,35 +41,6 @@ service() {
 # certificate NAME: the option for it
 certificate() { echo "smtpd_tls_chain_files=$pki/$1.key,$pki/$1.pem"; }
 
-write_main_cf() {
-    cat <<END
-compatibility_level = 3.6
-queue_directory = $dir/queue
-data_directory = $dir/data
-maillog_file = $dir/log
-maillog_file_prefixes = $dir
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = $HOST
-mydestination = example.test
-# what is not for mydestination is refused at once
-smtpd_relay_restrictions = reject_unauth_destination
-# the rest is accepted, logged, thrown away
-local_transport = discard
-local_recipient_maps =
-alias_maps =
-alias_database =
-# no question to the DNS
-smtpd_peername_lookup = no
-smtpd_tls_security_level = may
-smtpd_tls_protocols = >=TLSv1.2
-$(certificate ec | sed 's/=/ = /')
-smtpd_tls_session_cache_database = btree:\$data_directory/sessions
-# 2 tells of sessions that are found in the cache
-smtpd_tls_loglevel = 2
-END
-}
-
 write_master_cf() {
     service ec
     service rsa "$(certificate rsa)"
@@ -101,7 +73,8 @@ start_postfix() {
 
     mkdir "$dir/etc" "$dir/queue" "$dir/data"
     chown postfix "$dir/data"
-    write_main_cf >"$dir/etc/main.cf"
+    # 2 tells of sessions that are found in the cache
+    postfix_main_cf 2 "$pki/ec.key, $pki/ec.pem" >"$dir/etc/main.cf"
     for try in 1 2 3 4 5; do
         next_port=$((10000 + RANDOM % 20000))
         write_master_cf >"$dir/etc/master.cf"

@@ -590,6 +590,110 @@ static void server_closes_first(void)
     }
 }
 
+/* One greeting, and what comes of it. */
+static int greeted_by(const estls_proto *(*proto)(void), const char *bytes,
+                      size_t len)
+{
+    struct smtpd_step steps[2] = {{{0, 0}, {0, 0}, SMTPD_CONTINUE, 0, 0},
+                                  {SMTPD_BLOB("AUTH TLS"),
+                                   SMTPD_BLOB("234 go\r\n"), SMTPD_START_TLS, 0,
+                                   0}};
+    int rc;
+
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.proto = proto;
+    r.d.timeout_ms = 2000;
+    steps[0].reply.bytes = bytes;
+    steps[0].reply.len = len;
+    r.server.script = steps;
+    r.server.step_count = 2;
+    rc = rig_connect(&r);
+    CHECK(rig_close(&r) <= 0);
+    rig_end(&r);
+    return rc;
+}
+
+/* 101 lines of an answer are too many, 100 before the last are not. */
+static void many_lines(void)
+{
+    char text[102 * 6 + 8] = "";
+    int i;
+
+    for (i = 0; i < 100; i++) { strcat(text, "220-\r\n"); }
+    strcat(text, "220 \r\n");
+    CHECK_INT(greeted_by(estls_ftp, text, strlen(text)), ESTLS_OK);
+    memcpy(text + 100 * 6, "220-\r\n220 \r\n", 13);
+    CHECK_INT(greeted_by(estls_ftp, text, 102 * 6), ESTLS_E_PROTO);
+}
+
+/* What would be a length in short form if it had not its top bit. */
+static void ldap_length(void)
+{
+    static const struct smtpd_step step = {
+        {0, 0},
+        SMTPD_BLOB("\x30\x85\x02\x01\x01\x78\x80\x0a\x01\0"
+                   "0123456789012345678901234567890123456789012345678901234567"
+                   "8901234567890123456789012345678901234567890123456789012345"
+                   "678901234"),
+        SMTPD_START_TLS,
+        31,
+        0};
+
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.proto = estls_ldap;
+    r.d.timeout_ms = 2000;
+    r.server.script = &step;
+    r.server.step_count = 1;
+    CHECK_INT(step.reply.len, 2 + 0x85);
+    CHECK_INT(rig_connect(&r), ESTLS_E_PROTO);
+    CHECK_INT(rig_close(&r), ESTLS_E_PROTO);
+    rig_end(&r);
+}
+
+/* An address literal has 255 bytes at most, its brackets included. */
+static void long_client_name(void)
+{
+    char name[258];
+    int n;
+
+    for (n = 255; n <= 256; n++) {
+        memset(name, '1', sizeof name);
+        name[0] = '[';
+        name[n - 1] = ']';
+        name[n] = 0;
+        rig_init(&r, RIG_DIRECT, "ec");
+        r.d.client_name = name;
+        CHECK_INT(rig_connect(&r), n == 255 ? ESTLS_OK : ESTLS_E_ARG);
+        CHECK(rig_close(&r) <= 0);
+        rig_end(&r);
+    }
+}
+
+/* A link that drops while we send was closed by the peer: that is no lack of
+ * network. */
+static void closed_while_sending(void)
+{
+    char fault[32], reply[64];
+    uint32_t sent = 0;
+    int generation, pass;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        for (pass = 0; pass < 2; pass++) {
+            rig_init(&r, generation, "ec");
+            if (pass) {
+                snprintf(fault, sizeof fault, "closed@tx:%u", sent + 10);
+                rig_fault(&r, fault);
+            }
+            CHECK_INT(rig_connect(&r), ESTLS_OK);
+            sent = espat_count(r.w.modem, ESPAT_TX);
+            CHECK_INT(rig_say(&r, "NOOP\r\n", reply, sizeof reply),
+                      pass ? ESTLS_E_TRUNCATED : ESTLS_OK);
+            CHECK_INT(rig_close(&r), pass ? ESTLS_E_TRUNCATED : ESTLS_OK);
+            rig_end(&r);
+        }
+    }
+}
+
 /* Line memory that does not hold the command to dial with is refused at once,
  * and what holds it just so is enough. */
 static void line_for_the_host(void)
@@ -736,6 +840,10 @@ int main(int argc, char **argv)
     RUN(closed_while_trickling);
     RUN(stalled_record);
     RUN(server_closes_first);
+    RUN(many_lines);
+    RUN(ldap_length);
+    RUN(long_client_name);
+    RUN(closed_while_sending);
     RUN(line_for_the_host);
     RUN(records_fill_sends);
     RUN(patterns);

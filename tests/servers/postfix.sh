@@ -3,39 +3,13 @@
 # example.test is accepted, logged in DIR/log, thrown away.
 set -u
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/postfix_cf.sh"
 
 packages() { echo install postfix; }
 
 prepare() {
     mkdir -p "$dir/etc" "$dir/queue" "$dir/data" &&
         chown postfix "$dir/data" && keys root
-}
-
-write_main_cf() {
-    cat <<END
-compatibility_level = 3.6
-queue_directory = $dir/queue
-data_directory = $dir/data
-maillog_file = $dir/log
-maillog_file_prefixes = $dir
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = $HOST
-mydestination = example.test
-smtpd_relay_restrictions = reject_unauth_destination
-local_transport = discard
-local_recipient_maps =
-alias_maps =
-alias_database =
-# no question to the DNS
-smtpd_peername_lookup = no
-smtpd_tls_security_level = may
-smtpd_tls_protocols = >=TLSv1.2
-smtpd_tls_chain_files = $dir/key.pem, $dir/cert.pem
-# else it resumes by tickets only
-smtpd_tls_session_cache_database = btree:\$data_directory/sessions
-smtpd_tls_loglevel = 1
-END
 }
 
 write_master_cf() {
@@ -61,7 +35,7 @@ END
 }
 
 configure() {
-    write_main_cf >"$dir/etc/main.cf"
+    postfix_main_cf 1 "$dir/key.pem, $dir/cert.pem" >"$dir/etc/main.cf"
     write_master_cf >"$dir/etc/master.cf"
     server=(postfix -c "$dir/etc" start-fg)
 }

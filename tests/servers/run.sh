@@ -221,12 +221,23 @@ again() {
     [ "$how_upgraded" = ok ] || resumed=FAILED
 }
 
+# How many bytes of payload there are, each way: what goes over the wire when
+# there is no modem.
+measure_service() {
+    doing="$server, $service, without a modem"
+    exchange_words 0 $LONG ''
+    run client "$bin/exchange" --tcp "${through[@]:2}" "${how[@]}" "$HOST"
+    mark
+    exited 0
+    rx=$(field wire_rx)
+    tx=$(field wire_tx)
+}
+
 exchange_service() {
     doing="$server, $service, pull"
     client_ok 0 false --session "$dir/session"
     pulled=$how_upgraded
-    rx=$(field wire_rx)
-    tx=$(field wire_tx)
+    measure_service
     doing="$server, $service, push"
     client_ok 1 false --push
     pushed=$how_upgraded
@@ -266,14 +277,16 @@ error_named() {
 at_random() { fault=$1:$((1 + (RANDOM * 32768 + RANDOM) % $2)); }
 
 # plan I: sets `fault`, `limit`, in seconds, and `push`, for every other one.
-# The deaf modems come first, they take longest. Not all that is on the wire is
-# payload, hence the fractions.
+# The deaf modems come first, they take longest. Of FTP, not all that is on the
+# wire is payload, hence the fractions; what goes against the file's direction
+# is as much as for a list.
 plan() {
-    local from_server=$((rx * 3 / 4)) to_server=$((tx * 2 / 3))
+    local from_server=$rx to_server=$tx
 
-    if [ "$kind" = ftp ]; then
-        goes_up "$1" && to_server=$((tx_up * 2 / 3)) ||
-            from_server=$((rx_down * 3 / 4))
+    if [ "$kind" = ftp ] && goes_up "$1"; then
+        from_server=$((rx / 2)) to_server=$((tx_up * 2 / 3))
+    elif [ "$kind" = ftp ]; then
+        from_server=$((rx_down * 3 / 4)) to_server=$((tx / 2))
     fi
     push=()
     [ $(($1 % 2)) -eq 0 ] || push=(--push)
