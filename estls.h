@@ -483,25 +483,20 @@ ESTLS_API void estls_at_resync(estls_at *at);
 
 /* -- fields of a line: +CWLAP:(3,"net",-60) -------------------------------- */
 
-/* A cursor over the fields behind the first ':' (or '='), or the whole line
- * where it has none.  Borrows the line. */
-typedef struct estls_at_fields {
-    const char *p;
-    const char *end;
-} estls_at_fields;
-
-/* One field, as it stands: quotes and parentheses included. */
+/* A piece of a line, borrowed: one field as it stands, quotes and parentheses
+ * included; or the cursor, which is the fields still to come, p null: none. */
 typedef struct estls_span {
     const char *p;
     size_t n;
 } estls_span;
 
-/* Puts the cursor on the first field of a line, as in an event. */
-ESTLS_API void estls_at_fields_of(estls_at_fields *f, const char *text,
+/* Puts the cursor on the first field of a line, as in an event: behind the
+ * first ':' (or '='), or at the line's start where it has none. */
+ESTLS_API void estls_at_fields_of(estls_span *rest, const char *text,
                                   size_t len);
-/* 1: *field is the next one (n is 0 if it is empty); 0: there is none.
- * Commas inside quotes or parentheses do not split. */
-ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field);
+/* 1: *field is the next one (n is 0 if it is empty), and is off *rest; 0:
+ * there is none.  Commas inside quotes or parentheses do not split. */
+ESTLS_API int estls_at_field(estls_span *rest, estls_span *field);
 /* Each: ESTLS_OK, or E_PROTO if the field is not exactly that, or too large;
  * then *out keeps its value. */
 ESTLS_API int estls_at_uint(const estls_span *field, uint32_t *out);
@@ -1450,43 +1445,48 @@ ESTLS_API void estls_at_resync(estls_at *at)
     at->skip = 1;
 }
 
-ESTLS_API void estls_at_fields_of(estls_at_fields *f, const char *text,
+ESTLS_API void estls_at_fields_of(estls_span *rest, const char *text,
                                   size_t len)
 {
-    const char *p = text;
-
-    f->p = text;
-    f->end = text + len;
-    for (; p != f->end && *p != '"'; p++) {
-        if (*p == ':' || *p == '=') {
-            f->p = p + 1;
+    rest->p = text;
+    rest->n = len;
+    for (; len && *text != '"'; text++) {
+        len--;
+        if (*text == ':' || *text == '=') {
+            rest->p = text + 1;
+            rest->n = len;
             return;
         }
     }
 }
 
-ESTLS_API int estls_at_field(estls_at_fields *f, estls_span *field)
+ESTLS_API int estls_at_field(estls_span *rest, estls_span *field)
 {
-    const char *p = f->p;
+    const char *p = rest->p;
+    const char *end;
     unsigned quoted = 0;
     unsigned depth = 0;
 
     if (!p) { return 0; }
-    while (p != f->end && *p == ' ') { p++; }
+    end = p + rest->n;
+    while (p != end && *p == ' ') { p++; }
     field->p = p;
-    for (; p != f->end && (quoted || depth || *p != ','); p++) {
+    for (; p != end; p++) {
         if (*p == '"') {
             quoted ^= 1;
         } else if (quoted) {
-            p += *p == '\\' && p + 1 != f->end;
+            p += *p == '\\' && p + 1 != end;
         } else if (*p == '(') {
             depth++;
-        } else if (*p == ')' && depth) {
-            depth--;
+        } else if (*p == ')') {
+            depth -= depth > 0;
+        } else if (*p == ',' && !depth) {
+            break;
         }
     }
     field->n = (size_t)(p - field->p);
-    f->p = p == f->end ? NULL : p + 1;
+    rest->p = p == end ? NULL : p + 1;
+    rest->n = (size_t)(end - p) - (p != end);
     return 1;
 }
 
@@ -2477,7 +2477,7 @@ static void estlsi_link_done(estls_at_cmd *cmd, int rc)
 static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
 {
     estls_link *l = (estls_link *)cmd->user;
-    estls_at_fields fields;
+    estls_span fields;
     estls_span field;
     char name[33]; /* IEEE 802.11: an SSID has 32 bytes at most */
 

@@ -268,7 +268,7 @@ static void renew(trace *t, uint8_t link)
 /* The Wi-Fi password is nobody's business, in an echo of it neither. */
 static void show_line(trace *t, char mark, const char *line, size_t n)
 {
-    estls_at_fields fields;
+    estls_span fields;
     estls_span ssid;
     size_t i;
 
@@ -293,7 +293,7 @@ static int is_command(const trace *t, const char *text)
 /* The numbers that a command has, up to two of them; returns how many. */
 static size_t numbers_of(const trace *t, uint32_t number[2])
 {
-    estls_at_fields fields;
+    estls_span fields;
     estls_span field;
     size_t n = 0;
 

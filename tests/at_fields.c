@@ -51,7 +51,7 @@ static const char *const lines[][2] = {
 
 static void test_fields(void)
 {
-    estls_at_fields f;
+    estls_span f;
     estls_span s;
     char joined[64];
     size_t i, n;
@@ -327,7 +327,7 @@ static int one_line(size_t n)
 /* What goes in as arguments comes out as fields of one line. */
 static void round_trip(const char *first, int32_t middle, const char *last)
 {
-    estls_at_fields f;
+    estls_span f;
     estls_span s;
     char got[80];
     int32_t v = 0;
