@@ -618,6 +618,71 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap);
  * 0: malformed, or a year before 2020: the modem's clock is not set yet. */
 ESTLS_API uint32_t estls_time(const char *text, size_t len);
 
+/* -- the modem's power ----------------------------------------------------- */
+
+/* The knobs of estls_at_power, each with what its value means.
+ *
+ * ESP-AT.  AT+RFPOWER is forgotten at a reset, and AT+SLEEP too.
+ *   RFPOWER  the most that Wi-Fi sends with, in 0.25 dBm: 34 (8.5 dBm) to 84
+ *            (21 dBm).  The module rounds down to a step it has, which
+ *            AT+RFPOWER? tells, and refuses what it has not: ESP-AT 1.x above
+ *            82, an ESP32 below 40.
+ *   SLEEP    0: none.  1: modem-sleep, the radio wakes for the access point's
+ *            DTIM beacons.  2: light-sleep, the processor sleeps as well, and
+ *            may miss what the UART says.  3: modem-sleep that wakes at the
+ *            listen interval of AT+CWJAP.  Links stay open in all of them.
+ *            ESP-AT 1.x has other numbers: 1 light-sleep, 2 modem-sleep.
+ *   GSLP     deep sleep for so many ms, 1 to 2^31 - 1.  It answers OK, drops
+ *            all links, and boots by itself: the next bytes are its boot log,
+ *            so open the engine or the link again.  On an ESP8266, GPIO16
+ *            must be wired to RST, or it never wakes.
+ *
+ * 3GPP.  What is asked for; the network may grant another, or nothing: see
+ * +CEREG with AT+CEREG=4 for the first, AT+CEDRXRDP for the others.  Times are
+ * rounded up to the next that the coding has.
+ *   PSM      AT+CPSMS (TS 27.007, 7.38).  The modem is off the air, and in
+ *            most of them off the UART, between two tracking area updates.
+ *            value: their period in s (T3412 extended, a GPRS Timer 3 of TS
+ *            24.008, 10.5.7.4a), up to 35,712,000; above 1,116,000 (31 x 10 h)
+ *            in steps of 320 h, which a network takes for 1 h if it is an old
+ *            one, or the request has no integrity protection.  active_s: how
+ *            long it can be reached after each (T3324, a GPRS Timer 2,
+ *            10.5.7.4), up to 11,160 (31 x 6 min).  value 0: no PSM.
+ *   EDRX_M   AT+CEDRXS (TS 27.007, 7.40) in LTE-M, <AcT-type> 4.  The modem
+ *            is deaf between two paging windows.  value: their period in ms
+ *            (TS 24.008, table 10.5.5.32), 5,120 to 2,621,440; 0: no eDRX in
+ *            any technology.
+ *   EDRX_NB  the same in NB-IoT, <AcT-type> 5: 20,480 to 10,485,760, with
+ *            nothing between 40,960, 81,920 and 163,840. */
+enum {
+    ESTLS_AT_RFPOWER,
+    ESTLS_AT_SLEEP,
+    ESTLS_AT_GSLP,
+    ESTLS_AT_PSM,
+    ESTLS_AT_EDRX_M,
+    ESTLS_AT_EDRX_NB
+};
+
+/* Builds a whole command in text, for estls_at_cmd.text, and returns its
+ * length: 36 bytes are room for any.  E_ARG: no such knob, or a value beyond
+ * its range; E_SPACE.  active_s: of ESTLS_AT_PSM; the others ignore it. */
+ESTLS_API int estls_at_power(char *text, size_t cap, uint8_t knob,
+                             uint32_t value, uint16_t active_s) ESTLSI_CHECKED;
+
+/* The modem as a voltmeter: reads one line that answers AT+CBC, and widens
+ * range, {0, 0} before the first, to hold it: the least and the most mV of
+ * all lines so far.  A read that meets a transmission is the loaded supply,
+ * so of several reads around sends the least comes near the cell under load
+ * and the most near the cell at rest.
+ *
+ * TS 27.007, 8.4 has no voltage; where a vendor added one, it is the last
+ * field: "+CBC: 0,97,3987" (SIMCom, Quectel), "+CBC: 0,100,4.230V",
+ * "+CBC: 0,3663", "+CBC: 3.853V" (SIM7600, A7600).
+ * E_PROTO, and range keeps its values: another line; a charge in percent only
+ * (u-blox, Telit); a voltage outside 1000 to 6000 mV, where no modem runs. */
+ESTLS_API int estls_at_cbc(const char *text, size_t len,
+                           uint16_t range[2]) ESTLSI_CHECKED;
+
 /* ======================================================================
  * >>link   an ESP-AT modem -> up to five TCP byte streams
  *
@@ -2083,6 +2148,123 @@ ESTLS_API uint32_t estls_time(const char *text, size_t len)
     const uint32_t t = estlsi_at_asctime(text, len);
 
     return t ? t : estlsi_at_cclk(text, len);
+}
+
+/* -- the modem's power ----------------------------------------------------- */
+
+/* A string of bits, the highest first. */
+static void estlsi_at_bits(estls_at_builder *c, unsigned value, uint8_t count)
+{
+    char bits[9];
+
+    bits[count] = 0;
+    while (count) {
+        bits[--count] = (char)('0' + (value & 1));
+        value >>= 1;
+    }
+    estls_at_add_text(c, bits);
+}
+
+/* The next GPRS timer: a count of 5 bits, and in front of it the finest unit
+ * that reaches s.  units: pairs of one in multiples of that before, the first
+ * in s, and its code. */
+static void estlsi_at_timer(estls_at_builder *c, uint32_t s,
+                            const uint8_t (*units)[2])
+{
+    uint32_t unit = (*units)[0];
+
+    while (s > 31 * unit) { unit *= (*++units)[0]; }
+    estlsi_at_bits(c, (*units)[1] * 32u + (unsigned)((s + unit - 1) / unit), 8);
+}
+
+static void estlsi_at_psm(estls_at_builder *c, uint32_t period, uint16_t active)
+{
+    /* 2 s, 30 s, 1 min, 10 min, 1 h, 10 h, 320 h */
+    static const uint8_t timer3[][2] = {{2, 3}, {15, 4}, {2, 5}, {10, 0},
+                                        {6, 1}, {10, 2}, {32, 6}};
+    /* 2 s, 1 min, 6 min */
+    static const uint8_t timer2[][2] = {{2, 0}, {30, 1}, {6, 2}};
+
+    estls_at_add_text(c, NULL); /* GPRS: its routing area update ... */
+    estls_at_add_text(c, NULL); /* ... and its READY timer */
+    estlsi_at_timer(c, period, timer3);
+    estlsi_at_timer(c, active, timer2);
+}
+
+static void estlsi_at_edrx(estls_at_builder *c, uint32_t period, int nb)
+{
+    /* by code, in 5.12 s */
+    static const uint16_t cycles[] = {1,  2,  4,  8,   12,  16,  20,   24,
+                                      28, 32, 64, 128, 256, 512, 1024, 2048};
+    const unsigned known = nb ? 0xfe2c : 0x3fff; /* bit n: code n */
+    uint8_t code = 0;
+
+    while (period > cycles[code] * 5120ul || !(known >> code & 1)) { code++; }
+    estls_at_add_int(c, nb ? 5 : 4);
+    estlsi_at_bits(c, code, 4);
+}
+
+ESTLS_API int estls_at_power(char *text, size_t cap, uint8_t knob,
+                             uint32_t value, uint16_t active_s)
+{
+    static const struct {
+        char verb[9];
+        uint8_t min;
+        uint32_t max;
+    } knobs[] = {{"+RFPOWER", 34, 84},         {"+SLEEP", 0, 3},
+                 {"+GSLP", 1, 0x7fffffff},     {"+CPSMS", 0, 35712000},
+                 {"+CEDRXS", 0, 512 * 5120ul}, {"+CEDRXS", 0, 2048 * 5120ul}};
+    estls_at_builder c;
+
+    if (!text || knob > ESTLS_AT_EDRX_NB || value < knobs[knob].min ||
+        value > knobs[knob].max || (knob == ESTLS_AT_PSM && active_s > 11160)) {
+        return ESTLS_E_ARG;
+    }
+    estls_at_begin(&c, text, cap, knobs[knob].verb);
+    if (knob < ESTLS_AT_PSM || !value) {
+        estls_at_add_int(&c, (int32_t)value);
+        return estls_at_end(&c);
+    }
+    estls_at_add_int(&c, 1);
+    if (knob == ESTLS_AT_PSM) {
+        estlsi_at_psm(&c, value, active_s);
+    } else {
+        estlsi_at_edrx(&c, value, knob == ESTLS_AT_EDRX_NB);
+    }
+    return estls_at_end(&c);
+}
+
+/* "3853" or "3.853V" in mV; 0: neither. */
+static uint32_t estlsi_at_mv(const estls_span *field)
+{
+    const char *end = field->p + field->n;
+    uint32_t mv = 0;
+    uint16_t scale = 1000;
+    const char *p = estlsi_at_digits(field->p, end, &mv);
+
+    if (p == end) { return mv; }
+    if (!p || *p++ != '.' || mv > 9) { return 0; }
+    mv *= scale;
+    for (; p != end && (uint8_t)(*p - '0') <= 9; p++) {
+        scale /= 10;
+        mv += scale * (uint32_t)(*p - '0');
+    }
+    return scale < 1000 && end - p == 1 && *p == 'V' ? mv : 0;
+}
+
+ESTLS_API int estls_at_cbc(const char *text, size_t len, uint16_t range[2])
+{
+    estls_span rest, field;
+    uint32_t mv;
+
+    if (len < 5 || memcmp(text, "+CBC:", 5) != 0) { return ESTLS_E_PROTO; }
+    estls_at_fields_of(&rest, text, len);
+    while (estls_at_field(&rest, &field)) {}
+    mv = estlsi_at_mv(&field);
+    if (mv < 1000 || mv > 6000) { return ESTLS_E_PROTO; }
+    if (!range[0] || mv < range[0]) { range[0] = (uint16_t)mv; }
+    if (mv > range[1]) { range[1] = (uint16_t)mv; }
+    return ESTLS_OK;
 }
 
 /* ======================================================================

@@ -1,5 +1,5 @@
-/* at_fields.c - reading the fields of a line, building a command, and the
- * modem's clock. */
+/* at_fields.c - reading the fields of a line, building a command, the modem's
+ * clock, and its power. */
 #define _DEFAULT_SOURCE /* timegm, to compare with */
 #define ESTLS_NO_TLS
 #define ESTLS_IMPLEMENTATION
@@ -611,6 +611,324 @@ static void test_clock_zones(void)
     }
 }
 
+/* -- power ----------------------------------------------------------------- */
+
+/* A knob, and the command without its CR LF; null: out of range. */
+static const struct {
+    uint8_t knob;
+    uint32_t value;
+    uint16_t active_s;
+    const char *want;
+} knobs[] = {
+    {ESTLS_AT_RFPOWER, 0, 0, NULL},
+    {ESTLS_AT_RFPOWER, 33, 0, NULL},
+    {ESTLS_AT_RFPOWER, 34, 0, "AT+RFPOWER=34"},
+    {ESTLS_AT_RFPOWER, 78, 65535, "AT+RFPOWER=78"},
+    {ESTLS_AT_RFPOWER, 84, 0, "AT+RFPOWER=84"},
+    {ESTLS_AT_RFPOWER, 85, 0, NULL},
+    {ESTLS_AT_RFPOWER, 256 + 40, 0, NULL},
+    {ESTLS_AT_RFPOWER, 0xffffffffu, 0, NULL},
+    {ESTLS_AT_SLEEP, 0, 0, "AT+SLEEP=0"},
+    {ESTLS_AT_SLEEP, 1, 0, "AT+SLEEP=1"},
+    {ESTLS_AT_SLEEP, 2, 0, "AT+SLEEP=2"},
+    {ESTLS_AT_SLEEP, 3, 0, "AT+SLEEP=3"},
+    {ESTLS_AT_SLEEP, 4, 0, NULL},
+    {ESTLS_AT_SLEEP, 0x10000, 0, NULL},
+    {ESTLS_AT_GSLP, 0, 0, NULL},
+    {ESTLS_AT_GSLP, 1, 0, "AT+GSLP=1"},
+    {ESTLS_AT_GSLP, 65536, 0, "AT+GSLP=65536"},
+    {ESTLS_AT_GSLP, 0x7fffffff, 0, "AT+GSLP=2147483647"},
+    {ESTLS_AT_GSLP, 0x80000000u, 0, NULL},
+    {ESTLS_AT_PSM, 0, 0, "AT+CPSMS=0"},
+    /* the examples of TS 27.007, 7.38: 70 h and 4 min */
+    {ESTLS_AT_PSM, 252000, 240, "AT+CPSMS=1,,,\"01000111\",\"00100100\""},
+    {ESTLS_AT_PSM, 28200, 36, "AT+CPSMS=1,,,\"00101000\",\"00010010\""},
+    {ESTLS_AT_PSM, 108000, 18, "AT+CPSMS=1,,,\"00111110\",\"00001001\""},
+    /* each unit of GPRS Timer 3: its last, and what comes next */
+    {ESTLS_AT_PSM, 1, 0, "AT+CPSMS=1,,,\"01100001\",\"00000000\""},
+    {ESTLS_AT_PSM, 2, 0, "AT+CPSMS=1,,,\"01100001\",\"00000000\""},
+    {ESTLS_AT_PSM, 3, 0, "AT+CPSMS=1,,,\"01100010\",\"00000000\""},
+    {ESTLS_AT_PSM, 62, 0, "AT+CPSMS=1,,,\"01111111\",\"00000000\""},
+    {ESTLS_AT_PSM, 63, 0, "AT+CPSMS=1,,,\"10000011\",\"00000000\""},
+    {ESTLS_AT_PSM, 930, 0, "AT+CPSMS=1,,,\"10011111\",\"00000000\""},
+    {ESTLS_AT_PSM, 931, 0, "AT+CPSMS=1,,,\"10110000\",\"00000000\""},
+    {ESTLS_AT_PSM, 1860, 0, "AT+CPSMS=1,,,\"10111111\",\"00000000\""},
+    {ESTLS_AT_PSM, 1861, 0, "AT+CPSMS=1,,,\"00000100\",\"00000000\""},
+    {ESTLS_AT_PSM, 18600, 0, "AT+CPSMS=1,,,\"00011111\",\"00000000\""},
+    {ESTLS_AT_PSM, 18601, 0, "AT+CPSMS=1,,,\"00100110\",\"00000000\""},
+    {ESTLS_AT_PSM, 111600, 0, "AT+CPSMS=1,,,\"00111111\",\"00000000\""},
+    {ESTLS_AT_PSM, 111601, 0, "AT+CPSMS=1,,,\"01000100\",\"00000000\""},
+    {ESTLS_AT_PSM, 1116000, 0, "AT+CPSMS=1,,,\"01011111\",\"00000000\""},
+    {ESTLS_AT_PSM, 1116001, 0, "AT+CPSMS=1,,,\"11000001\",\"00000000\""},
+    {ESTLS_AT_PSM, 35712000, 0, "AT+CPSMS=1,,,\"11011111\",\"00000000\""},
+    {ESTLS_AT_PSM, 35712001, 0, NULL},
+    {ESTLS_AT_PSM, 0xffffffffu, 0, NULL},
+    /* and of GPRS Timer 2 */
+    {ESTLS_AT_PSM, 3600, 1, "AT+CPSMS=1,,,\"00000110\",\"00000001\""},
+    {ESTLS_AT_PSM, 3600, 62, "AT+CPSMS=1,,,\"00000110\",\"00011111\""},
+    {ESTLS_AT_PSM, 3600, 63, "AT+CPSMS=1,,,\"00000110\",\"00100010\""},
+    {ESTLS_AT_PSM, 3600, 1860, "AT+CPSMS=1,,,\"00000110\",\"00111111\""},
+    {ESTLS_AT_PSM, 3600, 1861, "AT+CPSMS=1,,,\"00000110\",\"01000110\""},
+    {ESTLS_AT_PSM, 3600, 11160, "AT+CPSMS=1,,,\"00000110\",\"01011111\""},
+    {ESTLS_AT_PSM, 3600, 11161, NULL},
+    {ESTLS_AT_PSM, 3600, 65535, NULL},
+    {ESTLS_AT_PSM, 0, 11161, NULL},
+    {ESTLS_AT_EDRX_M, 0, 0, "AT+CEDRXS=0"},
+    {ESTLS_AT_EDRX_M, 1, 0, "AT+CEDRXS=1,4,\"0000\""},
+    {ESTLS_AT_EDRX_M, 5120, 4, "AT+CEDRXS=1,4,\"0000\""},
+    {ESTLS_AT_EDRX_M, 5121, 5, "AT+CEDRXS=1,4,\"0001\""},
+    {ESTLS_AT_EDRX_M, 10241, 0, "AT+CEDRXS=1,4,\"0010\""},
+    {ESTLS_AT_EDRX_M, 40960, 0, "AT+CEDRXS=1,4,\"0011\""},
+    {ESTLS_AT_EDRX_M, 40961, 0, "AT+CEDRXS=1,4,\"0100\""},
+    {ESTLS_AT_EDRX_M, 81920, 0, "AT+CEDRXS=1,4,\"0101\""},
+    {ESTLS_AT_EDRX_M, 102400, 0, "AT+CEDRXS=1,4,\"0110\""},
+    {ESTLS_AT_EDRX_M, 122880, 0, "AT+CEDRXS=1,4,\"0111\""},
+    {ESTLS_AT_EDRX_M, 143360, 0, "AT+CEDRXS=1,4,\"1000\""},
+    {ESTLS_AT_EDRX_M, 143361, 0, "AT+CEDRXS=1,4,\"1001\""},
+    {ESTLS_AT_EDRX_M, 163841, 0, "AT+CEDRXS=1,4,\"1010\""},
+    {ESTLS_AT_EDRX_M, 655360, 0, "AT+CEDRXS=1,4,\"1011\""},
+    {ESTLS_AT_EDRX_M, 1310720, 0, "AT+CEDRXS=1,4,\"1100\""},
+    {ESTLS_AT_EDRX_M, 2621440, 0, "AT+CEDRXS=1,4,\"1101\""},
+    {ESTLS_AT_EDRX_M, 2621441, 0, NULL},
+    {ESTLS_AT_EDRX_NB, 0, 0, "AT+CEDRXS=0"},
+    {ESTLS_AT_EDRX_NB, 1, 0, "AT+CEDRXS=1,5,\"0010\""},
+    {ESTLS_AT_EDRX_NB, 20480, 0, "AT+CEDRXS=1,5,\"0010\""},
+    {ESTLS_AT_EDRX_NB, 20481, 0, "AT+CEDRXS=1,5,\"0011\""},
+    {ESTLS_AT_EDRX_NB, 40961, 0, "AT+CEDRXS=1,5,\"0101\""},
+    {ESTLS_AT_EDRX_NB, 81921, 0, "AT+CEDRXS=1,5,\"1001\""},
+    {ESTLS_AT_EDRX_NB, 163840, 0, "AT+CEDRXS=1,5,\"1001\""},
+    {ESTLS_AT_EDRX_NB, 2621441, 0, "AT+CEDRXS=1,5,\"1110\""},
+    {ESTLS_AT_EDRX_NB, 5242881, 0, "AT+CEDRXS=1,5,\"1111\""},
+    {ESTLS_AT_EDRX_NB, 10485760, 0, "AT+CEDRXS=1,5,\"1111\""},
+    {ESTLS_AT_EDRX_NB, 10485761, 0, NULL},
+    {ESTLS_AT_EDRX_NB, 0xffffffffu, 0, NULL},
+    {ESTLS_AT_EDRX_NB + 1, 1, 0, NULL},
+    {255, 40, 0, NULL},
+};
+
+/* In every capacity: the command or an error, and nothing beyond it. */
+static void turn_knob(size_t row, size_t cap)
+{
+    const char *want = knobs[row].want;
+    const size_t n = want ? strlen(want) : 0;
+    char got[64];
+    int rc;
+
+    memset(got, '#', sizeof got);
+    rc = estls_at_power(got, cap, knobs[row].knob, knobs[row].value,
+                        knobs[row].active_s);
+    CHECK_INT(got[cap], '#');
+    if (!want) {
+        CHECK_INT(rc, ESTLS_E_ARG);
+    } else if (cap < n + 2) {
+        CHECK_INT(rc, ESTLS_E_SPACE);
+    } else if (rc == (int)n + 2) {
+        CHECK(memcmp(got, want, n) == 0 && memcmp(got + n, "\r\n", 2) == 0);
+    } else {
+        CHECK_INT(rc, n + 2);
+    }
+}
+
+static void test_knobs(void)
+{
+    size_t i, cap;
+
+    for (i = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
+        check_note = knobs[i].want ? knobs[i].want : "out of range";
+        for (cap = 0; cap <= 36; cap++) { turn_knob(i, cap); }
+    }
+    check_note = "";
+    CHECK_INT(estls_at_power(NULL, 99, ESTLS_AT_SLEEP, 0, 0), ESTLS_E_ARG);
+    for (i = 0, cap = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
+        const size_t n = knobs[i].want ? strlen(knobs[i].want) + 2 : 0;
+        cap = n > cap ? n : cap;
+    }
+    CHECK_INT(cap, 36); /* as estls_at_power promises */
+}
+
+static unsigned bits_at(const char *p, int n)
+{
+    unsigned v = 0;
+
+    while (n--) { v = 2 * v + (*p++ == '1'); }
+    return v;
+}
+
+/* Bits 8 to 6 of a timer, in seconds; 0: a unit that must not be used. */
+static const uint32_t timer3[8] = {600, 3600, 36000, 2, 30, 60, 320 * 3600u, 0};
+static const uint32_t timer2[8] = {2, 60, 360};
+
+static uint32_t timer_s(const uint32_t *unit, unsigned octet)
+{
+    return unit[octet >> 5] * (octet & 31);
+}
+
+/* The octet says s or the least above it that any octet can. */
+static void least_timer(const uint32_t *unit, unsigned octet, uint32_t s)
+{
+    unsigned other;
+
+    CHECK(unit[octet >> 5] && timer_s(unit, octet) >= s);
+    for (other = 0; other < 256; other++) {
+        CHECK(timer_s(unit, other) < s ||
+              timer_s(unit, other) >= timer_s(unit, octet));
+    }
+}
+
+static void test_timers(void)
+{
+    static const uint32_t reach[] = {70, 1000, 2000, 20000, 200000, 35712000};
+    uint32_t period, active;
+    int i;
+
+    for (i = 0; i < 3000; i++) {
+        period = 1 + random_below(reach[i % 6]);
+        active = random_below(i % 2 ? 11161 : 100);
+        CHECK_INT(estls_at_power(text, sizeof text, ESTLS_AT_PSM, period,
+                                 (uint16_t)active),
+                  36);
+        least_timer(timer3, bits_at(text + 14, 8), period);
+        least_timer(timer2, bits_at(text + 25, 8), active);
+    }
+}
+
+/* TS 24.008, table 10.5.5.32, in ms; NB-IoT has those that are marked. */
+static const uint32_t cycles[16] = {
+    5120,   10240,  20480,  40960,  61440,   81920,   102400,  122880,
+    143360, 163840, 327680, 655360, 1310720, 2621440, 5242880, 10485760};
+static const char in_m[] = "1111111111111100";
+static const char in_nb[] = "0011010001111111";
+
+static void test_cycles(void)
+{
+    uint32_t ms;
+    unsigned got, other;
+    int i, nb;
+
+    for (i = 0; i < 4000; i++) {
+        nb = i & 1;
+        ms = 1 + random_below(cycles[nb ? i / 2 % 16 : i / 2 % 14]);
+        CHECK_INT(estls_at_power(text, sizeof text,
+                                 nb ? ESTLS_AT_EDRX_NB : ESTLS_AT_EDRX_M, ms,
+                                 0),
+                  22);
+        got = bits_at(text + 15, 4);
+        CHECK_INT(text[12], nb ? '5' : '4');
+        CHECK((nb ? in_nb : in_m)[got] == '1' && cycles[got] >= ms);
+        for (other = 0; other < got; other++) {
+            CHECK((nb ? in_nb : in_m)[other] == '0' || cycles[other] < ms);
+        }
+    }
+}
+
+/* A line that answers AT+CBC, and mV; 0: it has none. */
+static const struct {
+    const char *line;
+    uint16_t mv;
+} voltages[] = {
+    {"+CBC: 0,97,3987", 3987},
+    {"+CBC: 0, 97, 3987", 3987},
+    {"+CBC:0,97,3987", 3987},
+    {"+CBC: 0,3663", 3663},
+    {"+CBC: 3853", 3853},
+    {"+CBC: 3.853V", 3853},
+    {"+CBC: 3.95V", 3950},
+    {"+CBC: 4.2V", 4200},
+    {"+CBC: 3.8537V", 3853},
+    {"+CBC: 3.853799999999999999999999999V", 3853},
+    {"+CBC: 0,100,4.230V", 4230},
+    {"+CBC: 0,50,1000", 1000},
+    {"+CBC: 0,50,6000", 6000},
+    {"+CBC: 1.000V", 1000},
+    {"+CBC: 6.000V", 6000},
+    {"+CBC: 0,50,999", 0},
+    {"+CBC: 0,50,6001", 0},
+    {"+CBC: 0.999V", 0},
+    {"+CBC: 6.001V", 0},
+    {"+CBC: 38.53V", 0},
+    {"+CBC: 4294967295.1V", 0},
+    {"+CBC: 0,75", 0},
+    {"+CBC: 0,100", 0},
+    {"+CBC: 0,97,", 0},
+    {"+CBC: 0,97,3987,", 0},
+    {"+CBC: 0,97,3987 mV", 0},
+    {"+CBC: 0,97,-3987", 0},
+    {"+CBC: 0,97,69523", 0},      /* 3987 in 16 bits */
+    {"+CBC: 0,97,4294971283", 0}, /* 3987 in 32 bits */
+    {"+CBC: (0-2),(1-100),(voltage)", 0},
+    {"+CBC: 3.V", 0},
+    {"+CBC: .853V", 0},
+    {"+CBC: 3.853", 0},
+    {"+CBC: 3.853v", 0},
+    {"+CBC: 3.853VV", 0},
+    {"+CBC: 3,853V", 0},
+    {"+CBC: 3.8.3V", 0},
+    {"+CBC: -3.853V", 0},
+    {"+CBC: \"3.853V\"", 0},
+    {"+CBC: V", 0},
+    {"+CBC: ", 0},
+    {"+CBC:", 0},
+    {"+CBC", 0},
+    {"", 0},
+    {"0,97,3987", 0},
+    {"AT+CBC", 0},
+    {"+CBCX: 0,97,3987", 0},
+    {" +CBC: 0,97,3987", 0},
+    {"+CSQ: 0,97,3987", 0},
+};
+
+static void test_voltages(void)
+{
+    uint16_t range[2];
+    uint16_t mv;
+    size_t i;
+
+    for (i = 0; i < sizeof voltages / sizeof voltages[0]; i++) {
+        check_note = voltages[i].line;
+        mv = voltages[i].mv;
+        memset(range, 0, sizeof range);
+        CHECK_INT(estls_at_cbc(check_note, strlen(check_note), range),
+                  mv ? ESTLS_OK : ESTLS_E_PROTO);
+        CHECK(range[0] == mv && range[1] == mv);
+    }
+    check_note = "";
+}
+
+/* Not terminated, cut at every byte: no read beyond, no more than it says. */
+static void test_voltage_cut(void)
+{
+    static const char line[] = "+CBC: 0,97,3987";
+    char copy[sizeof line];
+    uint16_t range[2];
+    size_t n;
+
+    for (n = 0; n < sizeof line; n++) {
+        memset(copy, '9', sizeof copy);
+        memcpy(copy, line, n);
+        memset(range, 0, sizeof range);
+        CHECK_INT(estls_at_cbc(copy, n, range),
+                  n + 1 == sizeof line ? ESTLS_OK : ESTLS_E_PROTO);
+    }
+}
+
+/* The least and the most of several; a bad line in between changes neither. */
+static void test_voltage_range(void)
+{
+    static const char *const said[] = {"+CBC: 0,97,3987", "+CBC: 0,97",
+                                       "+CBC: 3.612V", "+CBC: 0,97,4011",
+                                       "+CBC: 0,97,6001"};
+    uint16_t range[2] = {0, 0};
+    size_t i;
+    int good = 0;
+
+    for (i = 0; i < 5; i++) {
+        good += estls_at_cbc(said[i], strlen(said[i]), range) == ESTLS_OK;
+    }
+    CHECK_INT(good, 3);
+    CHECK_INT(range[0], 3612);
+    CHECK_INT(range[1], 4011);
+}
+
 int main(void)
 {
     test_fields();
@@ -628,5 +946,11 @@ int main(void)
     test_clock_malformed();
     test_clock_months();
     test_clock_zones();
+    test_knobs();
+    test_timers();
+    test_cycles();
+    test_voltages();
+    test_voltage_cut();
+    test_voltage_range();
     return check_end();
 }
