@@ -30,6 +30,8 @@ ENGINE='estls_at_(open|submit|abort|step|read)|estlsi_at_(enter|finish|cmd_ok'
 ENGINE="$ENGINE|queue|reset|busy|final|dispatch|pump|push|send|probe|limit|turn|start|expire"
 ENGINE="$ENGINE|expired)"
 CLOCK='estls_time|estlsi_at_(days|two|seconds|asctime|cclk)'
+POWER='estls_at_power|estlsi_at_(bits|timer|psm|edrx)'
+CBC='estls_at_cbc|estlsi_at_mv'
 
 # code PATTERN [BUT]: bytes of the functions whose names match
 code() {
@@ -82,7 +84,7 @@ else
     strays=0
 fi
 
-at=$(code 'estlsi?_at_.*' "$ENGINE|$CLOCK")
+at=$(code 'estlsi?_at_.*' "$ENGINE|$CLOCK|$POWER|$CBC")
 engine=$(code "$ENGINE")
 session=$(ram estls)
 pinned=$((session + 837 + 128))
@@ -102,6 +104,8 @@ if [ "${1:-}" = --table ]; then
     row '`>>at` with transactions' "$(($(ram estls_at_engine) + 64))"
     row 'code of `>>at`: feed, fields, builder' "$at"
     row 'code of `>>at`: transactions' "$engine"
+    row 'code of `>>at`: `estls_at_power`' "$(code "$POWER")"
+    row 'code of `>>at`: `estls_at_cbc`' "$(code "$CBC")"
     row 'code of `>>link`' "$(code 'estlsi?_link_.*')"
     row 'code of `>>tls`, all profiles' \
         "$(code 'estlsi?_(tls|x509|pin)_?.*|estls_(anchors|full|small)')"
