@@ -285,6 +285,7 @@ static void settings_reset(espat *e)
     memset(e->set, 0, sizeof e->set);
     e->set[SET_CWMODE] = 1;
     e->set[SET_RFPOWER] = 78;
+    e->set[SET_SLEEP] = e->opt.generation == 1 ? 2 : 0;
     e->echo = true;
     e->synced = e->hung = false;
     e->line_len = e->tx_len = e->plus = 0;
@@ -587,14 +588,21 @@ static const struct {
     {"+SYSLOG", 2, 3, SET_SYSLOG, 0, 1},
     {"+SYSMSG", 2, 3, SET_SYSMSG, 0, 7},
     {"+SYSMSG_CUR", 1, 1, SET_SYSMSG, 0, 7},
-    {"+SLEEP", 1, 3, SET_SLEEP, 0, 3},
-    {"+RFPOWER", 1, 3, SET_RFPOWER, 34, 84},
+    /* 1.x as on an ESP8266, with light-sleep and modem-sleep; 2.x and 3.x as on
+     * an ESP32 */
+    {"+SLEEP", 1, 1, SET_SLEEP, 0, 2},
+    {"+SLEEP", 2, 3, SET_SLEEP, 0, 3},
+    {"+RFPOWER", 1, 1, SET_RFPOWER, 0, 82},
+    {"+RFPOWER", 2, 3, SET_RFPOWER, 40, 84},
 };
 
 /* Transparent mode and several links exclude each other; neither the count of
- * links may change while one is open. */
+ * links may change while one is open. An ESP32 has no power to set without a
+ * radio that runs. */
 static bool setting_locked(espat *e, enum setting which)
 {
+    if (which == SET_RFPOWER)
+        return e->opt.generation > 1 && !e->set[SET_CWMODE];
     if (which == SET_CIPMODE) return e->set[SET_CIPMUX];
     if (which != SET_CIPMUX) return false;
     for (int id = 0; id < ESPAT_LINKS; id++) {
@@ -605,13 +613,26 @@ static bool setting_locked(espat *e, enum setting which)
     return e->set[SET_CIPMODE];
 }
 
+/* What a query tells: of the power of an ESP32, the step that it has. */
+static uint32_t setting_shown(const espat *e, enum setting which)
+{
+    static const uint32_t step[] = {78, 72, 66, 60, 56, 52, 44, 34};
+    uint32_t n = e->set[which];
+    size_t i = 0;
+    if (which != SET_RFPOWER || e->opt.generation == 1) return n;
+    while (step[i] > n) i++;
+    return step[i];
+}
+
 /* AT+<NAME>? and AT+<NAME>=<n>; i is the row of setting[]. */
 static enum result at_setting(espat *e, size_t i, struct args *a)
 {
     uint32_t n;
     if (a->kind == '?') {
+        if (setting[i].which == SET_RFPOWER && setting_locked(e, SET_RFPOWER))
+            return RESULT_ERROR;
         say(e, "%s:%u\r\n", setting[i].name,
-            (unsigned)e->set[setting[i].which]);
+            (unsigned)setting_shown(e, setting[i].which));
         return RESULT_OK;
     }
     if (a->kind != '=' || !number_arg(a, 0, setting[i].max, &n) ||

@@ -174,8 +174,8 @@ static void test_basics(int gen)
     talk("not AT", "hello\r\n", ERR);
     talk("set", "AT+CIPDINFO=1\r\n", OK);
     talk("query", "AT+CIPDINFO?\r\n", "+CIPDINFO:1\r\n" OK);
-    talk("range", "AT+RFPOWER=33\r\n", ERR);
-    talk("rf power", "AT+RFPOWER=84\r\n", OK);
+    talk("range", "AT+RFPOWER=85\r\n", ERR);
+    talk("rf power", "AT+RFPOWER=78\r\n", OK);
     talk("uart", "AT+UART_CUR=115200,8,1,0,3\r\n", OK);
     talk("sleep", "AT+SLEEP=1\r\n", OK);
     talk("not open", "AT+CIPCLOSE\r\n", ERR);
@@ -546,19 +546,103 @@ static void test_reset(void)
     check("rst", rig.out_len > 40 && !memcmp(rig.out, OK "WIFI DISC", 15));
 }
 
-static void test_sleep(void)
+/* AT+<name>=<n>: taken or refused; then the query tells shown. */
+static void knob(const char *name, unsigned n, bool taken, unsigned shown)
 {
+    char line[40], answer[40];
+    snprintf(line, sizeof line, "AT+%s=%u\r\n", name, n);
+    talk(name, line, taken ? OK : ERR);
+    snprintf(line, sizeof line, "AT+%s?\r\n", name);
+    snprintf(answer, sizeof answer, "+%s:%u\r\n" OK, name, shown);
+    talk(name, line, answer);
+}
+
+/* 1.x as on an ESP8266, later ones as on an ESP32, which knows fewer steps of
+ * power than numbers. */
+static void test_knobs(void)
+{
+    static const unsigned esp32[][2] = {{40, 34}, {43, 34}, {44, 44}, {51, 44},
+                                        {52, 52}, {55, 52}, {56, 56}, {59, 56},
+                                        {60, 60}, {65, 60}, {66, 66}, {71, 66},
+                                        {72, 72}, {77, 72}, {78, 78}, {84, 78}};
     start_gen(1, NULL);
     host("ATE0\r\n");
     forget();
+    talk("sleep at first", "AT+SLEEP?\r\n", "+SLEEP:2\r\n" OK);
+    knob("SLEEP", 0, true, 0);
+    knob("SLEEP", 2, true, 2);
+    knob("SLEEP", 3, false, 2);
+    talk("power at first", "AT+RFPOWER?\r\n", "+RFPOWER:78\r\n" OK);
+    knob("RFPOWER", 0, true, 0);
+    knob("RFPOWER", 82, true, 82);
+    knob("RFPOWER", 83, false, 82);
+    for (int gen = 2; gen <= 3; gen++) {
+        start_gen(gen, NULL);
+        host("ATE0\r\n");
+        forget();
+        for (unsigned n = 0; n < 4; n++) knob("SLEEP", n, true, n);
+        knob("SLEEP", 4, false, 3);
+        for (size_t i = 0; i < sizeof esp32 / sizeof *esp32; i++)
+            knob("RFPOWER", esp32[i][0], true, esp32[i][1]);
+        knob("RFPOWER", 39, false, 78);
+        knob("RFPOWER", 85, false, 78);
+        talk("no number", "AT+RFPOWER=\r\n", ERR);
+        talk("a string", "AT+SLEEP=\"1\"\r\n", ERR);
+        talk("negative", "AT+RFPOWER=-1\r\n", ERR);
+        host("AT+CWMODE=0\r\n");
+        forget();
+        talk("no radio", "AT+RFPOWER=60\r\n", ERR);
+        talk("no radio to ask", "AT+RFPOWER?\r\n", ERR);
+    }
+}
+
+/* Both knobs leave a link alone, and a reset forgets them. */
+static void test_knobs_in_use(void)
+{
+    start_gen(3, NULL);
+    connect_mux();
+    knob("RFPOWER", 52, true, 52);
+    knob("SLEEP", 1, true, 1);
+    host("AT+CIPSEND=0,2\r\n");
+    forget();
+    talk("sends", "hi", "\r\nRecv 2 bytes\r\n\r\nSEND OK\r\n");
+    check("open", rig.closes == 0 && rig.peer_len == 2);
+    host("AT+RST\r\n");
+    wait_ms(300);
+    host("ATE0\r\n");
+    forget();
+    talk("power", "AT+RFPOWER?\r\n", "+RFPOWER:78\r\n" OK);
+    talk("sleep", "AT+SLEEP?\r\n", "+SLEEP:0\r\n" OK);
+}
+
+static void test_sleep(void)
+{
+    start_gen(1, NULL);
+    connect_mux();
+    talk("no time", "AT+GSLP\r\n", ERR);
+    talk("query", "AT+GSLP?\r\n", ERR);
+    talk("a string", "AT+GSLP=\"1\"\r\n", ERR);
+    talk("too long", "AT+GSLP=2147483648\r\n", ERR);
+    from_peer(0, "hello");
+    forget();
     talk("sleep", "AT+GSLP=1500\r\n", "1500\r\n" OK);
+    check("links lost", rig.closes == 1 && !espat_net_room(rig.modem, 0));
     wait_ms(1499);
     talk("asleep", "AT\r\n", "");
+    check("due", espat_due(rig.modem) == 1);
     wait_ms(1);
     check("boot log first", rig.out_len == 40);
     forget();
     wait_ms(300);
     said("ready", "\r\nready\r\nWIFI CONNECTED\r\nWIFI GOT IP\r\n");
+    talk("as new", "AT+CIPMUX?\r\n", "AT+CIPMUX?\r\r\n+CIPMUX:0\r\n" OK);
+    start_gen(3, NULL);
+    host("AT+GSLP=2147483647\r\n");
+    wait_ms(2147483646);
+    forget();
+    talk("24 days", "AT\r\n", "");
+    wait_ms(1);
+    check("and awake", rig.out_len == 40);
 }
 
 /* A short payload, then silence for a second. */
@@ -809,6 +893,8 @@ int main(void)
     test_raw();
     test_timing();
     test_reset();
+    test_knobs();
+    test_knobs_in_use();
     test_sleep();
     test_silence();
     test_command_faults();
