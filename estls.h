@@ -705,6 +705,20 @@ ESTLS_API int estls_at_cbc(const char *text, size_t len,
  * Starting one returns OK, or BUSY while another is under way: step, and try
  * again.  A modem that resets, or loses its network, fails them all, for
  * good; a dial that fails does not.
+ *
+ * A command of your own, such as one of estls_at_power, goes into the same
+ * queue, at any time after estls_link_open, also while streams are open:
+ *
+ *     cmd.text = text;                            // yours, not d->line
+ *     n = estls_at_power(text, sizeof text, ESTLS_AT_RFPOWER, 52, 0);
+ *     cmd.len = (uint16_t)n;  cmd.timeout_ms = 1000;  cmd.done = done;
+ *     estls_at_submit(&link.at, &cmd);            // a session: &net.link.at
+ *
+ * It waits for the operation under way, and operations wait for it: till then
+ * they answer BUSY, and streams 0.  Go on stepping, reading or writing; that
+ * it is over says done, not the step.  A refusal is done's E_MODEM and harms
+ * nothing.  A link that has failed calls no done any more, and opening it
+ * empties the queue.  Leave the link's own commands alone: AT+CIP..., ATE.
  * ====================================================================== */
 
 enum { ESTLS_LINKS = 5 };

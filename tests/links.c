@@ -1,5 +1,6 @@
 /* links.c - the modem's links by themselves: five at once, each a byte
- * stream. Usage: links PKI-DIRECTORY */
+ * stream; and commands of the application's own beside them.
+ * Usage: links PKI-DIRECTORY */
 #include "rig.h"
 
 #include "check.h"
@@ -269,6 +270,246 @@ static void dial_answers(void)
     CHECK_INT(estls_link_step(&l), ESTLS_E_TIMEOUT);
 }
 
+/* -- commands of the application's own -------------------------------------- */
+
+static struct {
+    estls_at_cmd cmd;
+    char text[40];
+    char line[40]; /* the last line that answered */
+    uint8_t queued;
+    int rc; /* what done said */
+    int taken, refused;
+    unsigned idles, turns;
+} own;
+
+static void own_event(estls_at_cmd *cmd, const estls_at_event *ev)
+{
+    (void)cmd;
+    if (ev->kind == ESTLS_AT_LINE && ev->len < sizeof own.line) {
+        memcpy(own.line, ev->text, ev->len);
+        own.line[ev->len] = 0;
+    }
+}
+
+static void own_done(estls_at_cmd *cmd, int rc)
+{
+    CHECK(cmd == &own.cmd && own.queued);
+    own.queued = 0;
+    own.rc = rc;
+    own.taken += rc == ESTLS_OK;
+    own.refused += rc == ESTLS_E_MODEM;
+}
+
+/* Queues what stands in own.text, len bytes of it. */
+static void submit(estls_at_engine *e, int len)
+{
+    CHECK(len > 0);
+    own.cmd.text = own.text;
+    own.cmd.len = (uint16_t)len;
+    own.cmd.timeout_ms = 1000;
+    own.cmd.event = own_event;
+    own.cmd.done = own_done;
+    own.queued = 1;
+    CHECK_INT(estls_at_submit(e, &own.cmd), ESTLS_OK);
+}
+
+static void turn(estls_at_engine *e, uint8_t knob, uint32_t value)
+{
+    submit(e, estls_at_power(own.text, sizeof own.text, knob, value, 0));
+}
+
+/* Steps until the own command is over; nothing else is under way. */
+static void turned(void)
+{
+    int steps = 20000;
+
+    while (own.queued && steps--) {
+        CHECK_INT(estls_link_step(&l), ESTLS_OK);
+        world_idle(&r.w);
+    }
+    CHECK_INT(own.queued, 0);
+}
+
+/* Asks; what the modem answered is in own.line. */
+static void ask(const char *verb)
+{
+    estls_at_builder c;
+
+    estls_at_begin(&c, own.text, sizeof own.text, verb);
+    submit(&l.at, estls_at_end(&c));
+    turned();
+    CHECK_INT(own.rc, ESTLS_OK);
+}
+
+/* A number that the module does not have, though another one does. */
+static uint32_t power_refused(int generation)
+{
+    return generation == 1 ? 83 : 39;
+}
+
+/* Operations and streams wait for a knob, and go on once it is turned. */
+static void wait_for_knob(int generation, uint8_t push)
+{
+    uint16_t sends;
+
+    memset(&own, 0, sizeof own);
+    begin(generation, push, 1);
+    turn(&l.at, ESTLS_AT_RFPOWER, 52);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_BUSY);
+    turned();
+    CHECK_INT(own.rc, ESTLS_OK);
+    dial(0);
+    check_line(0, "220 ");
+    settle();
+    sends = l.sends;
+    turn(&l.at, ESTLS_AT_RFPOWER, power_refused(generation));
+    CHECK_INT(estls_link_dial(&l, "host", 25, 1), ESTLS_BUSY);
+    CHECK_INT(io[0].write(io[0].user, "NOOP\r\n", 6), 0);
+    CHECK_INT(own.queued, 1);
+    CHECK_INT(l.sends, sends);
+    CHECK_INT(write_line(&io[0], "NOOP\r\n"), 0);
+    CHECK_INT(own.queued, 0);
+    CHECK_INT(own.rc, ESTLS_E_MODEM);
+    check_line(0, "250 ");
+    settle();
+    ask("+RFPOWER?");
+    CHECK_TEXT(own.line, "+RFPOWER:52");
+    turn(&l.at, ESTLS_AT_SLEEP, 1);
+    CHECK_INT(estls_link_hangup(&l, 0), ESTLS_BUSY);
+    turned();
+    ask("+SLEEP?");
+    CHECK_TEXT(own.line, "+SLEEP:1");
+    CHECK_INT(finish(estls_link_hangup(&l, 0)), ESTLS_OK);
+    rig_end(&r);
+}
+
+static void knobs_wait_and_are_waited_for(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        wait_for_knob(generation, 0);
+        wait_for_knob(generation, 1);
+    }
+}
+
+/* Turns the next knob every now and then, whatever is going on. */
+static void fidget(rig *it)
+{
+    static const uint8_t power[] = {78, 60, 52, 44};
+    estls_at_engine *e = &it->net.link.at;
+    const unsigned n = own.turns;
+
+    if (own.queued || own.idles++ % 3) { return; }
+    own.turns++;
+    if (n % 3 == 0) {
+        turn(e, ESTLS_AT_RFPOWER, power[n / 3 % 4]);
+    } else if (n % 3 == 1) {
+        turn(e, ESTLS_AT_SLEEP, n / 3 % 3);
+    } else {
+        turn(e, ESTLS_AT_RFPOWER, power_refused(it->modem.generation));
+    }
+}
+
+static void mail_with_knobs(int generation, uint8_t push)
+{
+    memset(&own, 0, sizeof own);
+    rig_init(&r, generation, "ec");
+    r.d.push = push;
+    r.modem.delay_ms = 5;
+    r.idle = fidget;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK(own.taken > 3 && own.refused > 1);
+    own.taken = own.refused = 0;
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK(own.taken > 3 && own.refused > 1);
+    CHECK_INT(r.mails, 1);
+    CHECK_INT(r.mail_len, strlen(rig_body));
+    CHECK_INT(memcmp(r.mail, rig_body, r.mail_len), 0);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    CHECK(own.rc == ESTLS_OK || own.rc == ESTLS_E_MODEM);
+    rig_end(&r);
+}
+
+static void knobs_during_a_mail(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        mail_with_knobs(generation, 0);
+        mail_with_knobs(generation, 1);
+    }
+}
+
+/* On an open link, whose greeting is read, with the fault if there is one;
+ * returns how many commands the modem has had. */
+static uint32_t greeted(int generation, const char *fault)
+{
+    memset(&own, 0, sizeof own);
+    rig_init(&r, generation, "ec");
+    if (fault) { rig_fault(&r, fault); }
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    CHECK_INT(finish(estls_link_open(&l, &r.d)), ESTLS_OK);
+    dial(0);
+    check_line(0, "220 ");
+    settle();
+    return espat_count(r.w.modem, ESPAT_CMD);
+}
+
+/* A knob that the modem does not answer costs its timeout and no more. */
+static void knob_unanswered(void)
+{
+    char fault[32];
+    uint32_t t0;
+
+    snprintf(fault, sizeof fault, "mute@cmd:%u",
+             (unsigned)greeted(2, NULL) + 1);
+    rig_end(&r);
+    (void)greeted(2, fault);
+    turn(&l.at, ESTLS_AT_SLEEP, 1);
+    t0 = r.w.now;
+    CHECK_INT(write_line(&io[0], "NOOP\r\n"), 0);
+    CHECK_INT(own.rc, ESTLS_E_TIMEOUT);
+    CHECK(r.w.now - t0 >= 1000 && r.w.now - t0 < 1500);
+    check_line(0, "250 ");
+    rig_end(&r);
+}
+
+/* The modem is told to sleep on an open link, and wakes by itself. */
+static void slept(int generation)
+{
+    int steps = 20000;
+
+    (void)greeted(generation, NULL);
+    turn(&l.at, ESTLS_AT_GSLP, 5000);
+    turned();
+    CHECK_INT(own.rc, ESTLS_OK);
+    CHECK_TEXT(own.line, "5000");
+    while (estls_link_step(&l) == ESTLS_OK && steps--) { world_idle(&r.w); }
+    CHECK_INT(estls_link_step(&l), ESTLS_E_MODEM);
+    turn(&l.at, ESTLS_AT_SLEEP, 1);
+    CHECK_INT(estls_link_step(&l), ESTLS_E_MODEM);
+    CHECK_INT(own.queued, 1); /* and is never done */
+    CHECK_INT(finish(estls_link_open(&l, &r.d)), ESTLS_OK);
+    turn(&l.at, ESTLS_AT_SLEEP, 1);
+    turned();
+    CHECK_INT(own.rc, ESTLS_OK);
+    dial(0);
+    check_line(0, "220 ");
+    CHECK(steps > 0);
+    rig_end(&r);
+}
+
+static void deep_sleep(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        slept(generation);
+    }
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
@@ -277,5 +518,9 @@ int main(int argc, char **argv)
     RUN(long_write);
     RUN(greeting_before_ok);
     RUN(dial_answers);
+    RUN(knobs_wait_and_are_waited_for);
+    RUN(knobs_during_a_mail);
+    RUN(knob_unanswered);
+    RUN(deep_sleep);
     return check_end();
 }

@@ -146,6 +146,12 @@ void rig_fault(rig *r, const char *fault)
     need(espat_fault_parse(&r->faults[r->modem.faults++], fault), fault);
 }
 
+static void rig_idle(rig *r)
+{
+    world_idle(&r->w);
+    if (r->idle) { r->idle(r); }
+}
+
 /* A name that callgrind can find. */
 __attribute__((noinline)) int rig_step(rig *r)
 {
@@ -154,7 +160,7 @@ __attribute__((noinline)) int rig_step(rig *r)
 
     while (rc == ESTLS_BUSY && steps--) {
         rc = estls_step(&r->net);
-        if (rc == ESTLS_BUSY) { world_idle(&r->w); }
+        if (rc == ESTLS_BUSY) { rig_idle(r); }
     }
     estls_info(&r->net, &r->report);
     return rc;
@@ -181,7 +187,7 @@ static int write_all(rig *r, const char *text)
         if (n < 0) { return n; }
         text += n;
         left -= (size_t)n;
-        if (!n) { world_idle(&r->w); }
+        if (!n) { rig_idle(r); }
     }
     return left ? (int)ESTLS_BUSY : (int)ESTLS_OK;
 }
@@ -206,7 +212,7 @@ int rig_say(rig *r, const char *text, char *reply, size_t cap)
     while (n >= 0 && !whole(reply, got)) {
         n = estls_read(&r->net, reply + got, cap - 1 - got);
         got += (size_t)(n > 0 ? n : 0);
-        if (n == 0) { world_idle(&r->w); }
+        if (n == 0) { rig_idle(r); }
         if (n >= 0 && r->w.now - t0 > r->patience_ms) { return ESTLS_BUSY; }
     }
     reply[got] = 0;
@@ -244,7 +250,7 @@ int rig_close(rig *r)
 
     while (rc == ESTLS_BUSY && steps--) {
         rc = estls_close(&r->net);
-        if (rc == ESTLS_BUSY) { world_idle(&r->w); }
+        if (rc == ESTLS_BUSY) { rig_idle(r); }
     }
     return rc;
 }

@@ -24,9 +24,10 @@ typedef struct rig {
     unsigned mails;
     estls_report report; /* when the connection was made */
     uint32_t unix_time;
-    uint32_t patience_ms; /* how long rig_say waits for a reply */
-    size_t entropy;       /* bytes that the source gives; 0: 32 */
-    uint8_t stuck;        /* 1: it repeats one byte */
+    uint32_t patience_ms;        /* how long rig_say waits for a reply */
+    size_t entropy;              /* bytes that the source gives; 0: 32 */
+    uint8_t stuck;               /* 1: it repeats one byte */
+    void (*idle)(struct rig *r); /* null, or called as time passes */
     char line[192];
     uint8_t iobuf[16709];
     uint8_t obuf[2048];
