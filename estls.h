@@ -652,8 +652,8 @@ ESTLS_API uint32_t estls_time(const char *text, size_t len);
  *            is deaf between two paging windows.  value: their period in ms
  *            (TS 24.008, table 10.5.5.32), 5,120 to 2,621,440; 0: no eDRX in
  *            any technology.
- *   EDRX_NB  the same in NB-IoT, <AcT-type> 5: 20,480 to 10,485,760, with
- *            nothing between 40,960, 81,920 and 163,840. */
+ *   EDRX_NB  the same in NB-IoT, <AcT-type> 5: 20,480 to 10,485,760.  It has
+ *            no cycle between 40,960 and 81,920, nor from there to 163,840. */
 enum {
     ESTLS_AT_RFPOWER,
     ESTLS_AT_SLEEP,
