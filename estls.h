@@ -183,7 +183,9 @@ extern "C" {
     X(E_TRUNCATED, -20, "the connection ended without close_notify",           \
       "treat what was received as incomplete")                                 \
     X(E_TLS, -21, "the TLS handshake or a record failed",                      \
-      "see the detail number: BearSSL's, 256 + n an alert from the server")
+      "see the detail number: BearSSL's, 256 + n an alert from the server")    \
+    X(E_POWER, -22, "the gate holds back longer than the deadline allows",     \
+      "let the battery rest, then open again; see the report's reason")
 
 enum {
 #define ESTLSI_ENUM(name, value, text, advice) ESTLS_##name = (value),
@@ -213,6 +215,26 @@ typedef struct estls_io {
     uint32_t (*tick)(void *user);
     void *user;
 } estls_io;
+
+/* What a gate is asked: may this load start now?  See estls_desc.gate. */
+typedef struct estls_gate {
+    uint8_t what;
+    /* Why it waits, any number of yours; the report hands it on.  As in
+     * ESTLS_TX_DROOP, if >>tx has answered. */
+    uint8_t reason;
+    size_t len; /* SEND: bytes; may be lowered, to have them split */
+} estls_gate;
+
+enum {                      /* what */
+       ESTLS_GATE_SEND,     /* an AT+CIPSEND of len bytes: a radio burst */
+       ESTLS_GATE_SENT,     /* ... has ended; no question: return 0 */
+       ESTLS_GATE_COMPUTE,  /* seconds of elliptic curves or RSA */
+       ESTLS_GATE_COMPUTED, /* ... have ended; no question */
+       ESTLS_GATE_FULL,     /* a connection with a full handshake: dial, 2 or 3
+                            * sends, 2 or 3 heavy computations */
+       ESTLS_GATE_RESUMED   /* one that resumes a saved session, if the server
+                            * plays along: dial, 2 or 3 short sends */
+};
 
 /* A TLS session in a form that survives deep sleep: keep it in retained RAM,
  * zeroed when new.  Bound to host, port, protocol and trust: offered to any
@@ -279,11 +301,13 @@ typedef struct estls_desc {
      * certificate must carry; null and 0: host and port. */
     const char *connect_host;
     uint16_t connect_port;
-    /* Asked before each send, which is a radio burst: return 0 to let it go,
-     * else the milliseconds after which to ask again.  It may lower *len to
-     * have the send split; *len is at least 1.  Null: always go.  See >>tx.
+    /* Asked before each load that a battery feels: before the modem dials,
+     * before each send, and before a heavy computation.  Return 0 to let it
+     * go, else the milliseconds after which to ask again; timeout_ms or more
+     * ends the session at once, with E_POWER.  While it waits, the session's
+     * own deadline runs.  Null: always go.  See >>tx.
      * Closing has 5 s for what is left to send: step until OK before it. */
-    uint32_t (*gate)(void *user, size_t *len);
+    uint32_t (*gate)(void *user, estls_gate *ask);
 
     /* -- >>tls ---------------------------------------------------------- */
 
@@ -733,10 +757,9 @@ typedef struct estls_link {
     const estls_desc *d;
     estls_at_engine at;
     estls_at_cmd cmd;
-    uint32_t t0;      /* of the operation, or of the last pull */
-    uint32_t gate_t0; /* when the gate said wait ... */
-    uint32_t gate_ms; /* ... and for how long; 0: it did not */
-    uint32_t clock;   /* Unix seconds at clock_t0; 0: not set */
+    uint32_t t0;         /* of the operation, or of the last pull */
+    uint32_t gate_until; /* when the gate is asked again */
+    uint32_t clock;      /* Unix seconds at clock_t0; 0: not set */
     uint32_t clock_t0;
     uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
     uint16_t sends;  /* AT+CIPSEND that were started */
@@ -745,7 +768,9 @@ typedef struct estls_link {
     uint8_t op;
     uint8_t step;
     uint8_t tries;
-    uint8_t roomy;  /* 1: takes 8192 bytes a send, not 2048 */
+    uint8_t roomy; /* 1: takes 8192 bytes a send, not 2048 */
+    uint8_t gate_waits;
+    uint8_t gate_reason;
     int8_t err;     /* sticky: the modem is lost */
     int8_t rc;      /* of the last operation */
     int8_t port_op; /* link id of the operation */
@@ -1033,9 +1058,11 @@ typedef struct estls {
 /* What a session is doing and has done; for logs, watchdogs and batteries. */
 typedef struct estls_report {
     const char *doing; /* "setup", "join", "clock", "dial", the preamble's
-                        * "greeting"..., "handshake", "open", "closing" */
+                        * "greeting"..., "handshake", "open", "closing", or
+                        * "waiting for the battery" */
     int detail;        /* BearSSL's error number, or the modem's; 0: none */
-    uint32_t wait_ms;  /* the gate holds a send back for so long; 0: not */
+    uint32_t wait_ms;  /* the gate holds back for so long yet; 0: not ... */
+    uint8_t reason;    /* ... and why: what it has put in estls_gate */
     uint16_t sends;    /* AT+CIPSEND so far */
     uint16_t version;  /* 0x0303: TLS 1.2; 0: no handshake yet */
     uint16_t suite;    /* cipher suite, IANA number */
@@ -1077,11 +1104,307 @@ ESTLS_API void estls_info(const estls *s, estls_report *out);
 #endif /* ESTLS_NO_TLS */
 
 /* ======================================================================
- * >>tx   "may I send now?", for weak cells
+ * >>tx   "may I transmit now, how strongly, or when?", for weak cells
  *
- * estls_desc.gate is where the answer plugs in: >>link asks it before every
- * AT+CIPSEND.  This room knows no other room but >>core.
+ * A cell that rests at 2.8 V may fall below 2 V in a burst: what counts is
+ * its resistance (ESR), which one measures from a rest and a loaded voltage.
+ * With it the lowest voltage of a burst is predicted before it is sent.
+ *
+ *     at reset       estls_tx_boot: did the last burst kill us?  Then HOLD
+ *     before a burst estls_tx_ask: job in, plan out
+ *         SEND  at a level, so much of it: estls_tx_key, radio, estls_tx_done
+ *         PROBE hold a known load, estls_tx_learn, ask again
+ *         WAIT  ask again after so many ms, or let the job be
+ *         DROP  never: it is too late, or the cell cannot
+ *     HOLD           its time, a poke, a rise of 150 mV: ends
+ *
+ * Integers only: mV, uA, mOhm, us, ms, uC, nF.  This room knows >>core alone.
+ *
+ * A sensor with a radio of its own:
+ *
+ *     static const estls_tx_level levels[] = {{8, 16400}, {4, 11200},
+ *                                             {0, 6400}, {-8, 4900}};
+ *     static const estls_tx_segment event[] = {{376, 0}, {350, 5000}};
+ *     board.level = levels;     board.level_count = 4;
+ *     board.segment = event;    board.segment_count = 2;  board.repeat = 3;
+ *     board.constant_power = 1; board.brownout_mV = 1750;
+ *     board.reservoir_nF = 10000;
+ *     board.probe_uA = 5000;    board.guard = &retained;
+ *
+ *     estls_tx_boot(&tx, &board, millis());
+ *     ...
+ *     job.now = millis();       job.mV = adc_mV();
+ *     switch (estls_tx_ask(&tx, &job, &plan)) { ... }
+ *
+ * 100 uF across the supply beat any scheduler: see estls_tx_capacitor first.
+ * The model does not know passivation (the film on a cell that has idled for
+ * weeks: hence PROBE), nor the temperature inside the cell: what was learnt
+ * at noon is aged until the next burst or probe teaches better.
  * ====================================================================== */
+
+/* Why a plan is what it is, why a reading was refused, or what a diagnosis
+ * found.  X(name, text for a person). */
+#define ESTLSI_TX_REASONS(X)                                                   \
+    X(FINE, "the supply carries it")                                           \
+    X(LOWER, "a lower level: a higher one would droop too far")                \
+    X(SPLIT, "in pieces: all at once would droop too far")                     \
+    X(UNKNOWN, "the cell's resistance is not known yet: probe first")          \
+    X(STALE, "the cell's resistance was learnt long ago: probe again")         \
+    X(DROOP, "no level keeps the voltage above brown-out and margin")          \
+    X(COLLAPSE, "no operating point: the cell cannot give that power")         \
+    X(EMPTY, "the rest voltage is at the floor: the cell is empty")            \
+    X(RECOVERING, "the cell still recovers from the last burst")               \
+    X(HOLD, "hold-off: a brown-out in transmission")                           \
+    X(BUDGET, "the charge budget is spent")                                    \
+    X(EXPIRED, "too late for the job")                                         \
+    X(BAD_ADC, "the ADC says 0 or full scale: measure again")                  \
+    X(BAD_LOAD, "a load of no current or no time, or beyond 2 A")              \
+    X(BAD_PAIR, "no droop: loaded at or above rest, or samples swapped")       \
+    X(TOO_SHORT, "the reservoir hides the droop: hold the load longer")        \
+    X(BAD_LEVELS, "the table of levels is empty or says no current")           \
+    X(CELL_OLD, "the cell's resistance is too high: replace the cell")         \
+    X(CELL_COLD, "the cell is cold: warm it, or lower the level")              \
+    X(NO_RESERVOIR, "reservoir missing or too small: fit a larger one")        \
+    X(LOAD_LARGER, "the load is larger than the table of levels says")         \
+    X(NO_DATA, "nothing has been measured yet")
+
+enum {
+#define ESTLSI_TX_ENUM(name, text) ESTLS_TX_##name,
+    ESTLSI_TX_REASONS(ESTLSI_TX_ENUM)
+#undef ESTLSI_TX_ENUM
+        ESTLSI_TX_REASONS_END
+};
+
+/* A sentence for a reason.  Static storage; "?" for a number that is none. */
+ESTLS_API const char *estls_tx_reason(uint8_t reason);
+
+/* -- the board: const, may be in flash ------------------------------------- */
+
+/* A transmit power.  Tables are in order of preference, best first; currents
+ * need not fall with the power (nRF52840: -4 dBm takes less than -8 dBm). */
+typedef struct estls_tx_level {
+    int16_t dBm; /* yours: dBm, or what AT+RFPOWER takes; not read */
+    uint32_t uA; /* of the whole board while it transmits; 1..2,000,000 */
+} estls_tx_level;
+
+/* A piece of a burst.  The last one may well be a pause. */
+typedef struct estls_tx_segment {
+    uint32_t us;
+    uint32_t uA; /* 0: the level's current */
+} estls_tx_segment;
+
+/* 8 bytes that outlive a reset (.noinit): whether we died in transmission. */
+typedef struct estls_tx_guard {
+    uint16_t crc;    /* CRC-16/CCITT of the rest */
+    uint8_t phase;   /* 0, or 1 + level while the radio is keyed */
+    uint8_t deaths;  /* in transmission, less what successes took off */
+    uint16_t hold_s; /* hold-off that is left */
+    uint16_t esr;    /* fast ESR, packed */
+} estls_tx_guard;
+
+/* Flight recorder: 32 bytes that outlive a reset.  A debugger that attaches
+ * resets the board, and the log is gone; this is not.  Resistances are
+ * packed; estls_tx_report unpacks them. */
+typedef struct estls_tx_log {
+    uint16_t crc;
+    uint8_t phase; /* as the guard's when the board last booted */
+    uint8_t level; /* of the last burst */
+    uint32_t attempts;
+    uint16_t boots;
+    uint16_t near_misses; /* bursts that used up half the margin */
+    uint16_t brownouts;   /* in transmission */
+    uint16_t lowest_mV;   /* ever sampled; 0: never */
+    uint16_t rest_mV;     /* before the last burst ... */
+    uint16_t loaded_mV;   /* ... and its lowest */
+    uint16_t fast;        /* ESR within a burst */
+    uint16_t slow;        /* what seconds of load add to it */
+    uint16_t probe;       /* ESR by the last probe alone ... */
+    uint16_t burst;       /* ... and by the last burst alone */
+    uint16_t best;        /* lowest ESR of this cell */
+    uint16_t hold_s;      /* the last hold-off */
+} estls_tx_log;
+
+/* Token bucket toward a lifetime: uA is what transmission may take on
+ * average, capacity over lifetime less the sleep current.  It holds a day's
+ * worth.  12 bytes; retain it, or each reset fills it again. */
+typedef struct estls_tx_budget {
+    uint32_t uA;
+    uint32_t uC; /* saved up */
+    uint32_t t0;
+} estls_tx_budget;
+
+/* Zero means the default, but for level, segment and brownout_mV. */
+typedef struct estls_tx_board {
+    const estls_tx_level *level;
+    /* What one burst draws: the segments, repeat times (0: once).  8 segments
+     * at most. */
+    const estls_tx_segment *segment;
+    estls_tx_guard *guard;   /* null: no boot guard */
+    estls_tx_log *log;       /* null: no flight recorder */
+    estls_tx_budget *budget; /* null: charge is not counted */
+    /* Reservoir across the supply, effective: a class II MLCC has half of its
+     * nominal capacitance at 3 V. */
+    uint32_t reservoir_nF;
+    /* A constant current that you can hold to measure by, such as the CPU in
+     * a loop, 1..2,000,000; 0: none, then unknown cells get the lowest level
+     * first. */
+    uint32_t probe_uA;
+    uint32_t boot_uC;        /* charge of a boot, for the budget */
+    uint16_t reservoir_mOhm; /* ESR of the reservoir */
+    /* What the board resets at, from the datasheet: demanded. */
+    uint16_t brownout_mV;
+    /* Kept above it: 0 is 150; less than 100 is taken as 100.  It is for what
+     * a cell may hide: in the quarter of an hour after its ESR was measured a
+     * sixth of it does. */
+    uint16_t margin_mV;
+    /* Readings at or above it are not real; 0: none are. */
+    uint16_t full_scale_mV;
+    /* 1: radio or DC/DC draw constant power, and currents are those at
+     * nominal_mV (0: 3000).  0: constant current. */
+    uint8_t constant_power;
+    uint8_t level_count;
+    uint8_t segment_count;
+    uint8_t repeat;
+    uint16_t nominal_mV;
+    /* First hold-off after a death, doubled with each; 0: 60 */
+    uint16_t hold_s;
+} estls_tx_board;
+
+/* -- the question ---------------------------------------------------------- */
+
+/* 24 bytes on 32-bit machines.  One for each cell. */
+typedef struct estls_tx {
+    uint16_t self;
+    uint8_t level; /* of the last burst */
+    uint8_t flags;
+    const estls_tx_board *board;
+    uint16_t fast; /* ESR within a burst, packed; as in the log */
+    uint16_t slow;
+    uint16_t reading[2]; /* the last two, for a median */
+    uint16_t rest_mV;
+    uint16_t stamp; /* when ESR was learnt, in 65.536 s */
+    uint32_t t0;    /* of the hold-off, or of the end of the last burst */
+} estls_tx;
+
+typedef struct estls_tx_job {
+    uint32_t now; /* ms, by your tick; may wrap */
+    uint16_t mV;  /* the cell, at rest, just measured */
+    /* 1: budget is no reason to wait.  Brown-out always is. */
+    uint8_t urgent;
+    /* Length, us: one load of that length, which may be split.  0: the burst
+     * that the board describes, whole. */
+    uint32_t us;
+    /* 0: a transmission, at one of the levels.  Else another load of constant
+     * current for us: an elliptic curve, a flash write, a motor. */
+    uint32_t uA;
+    /* ms that it may be put off at no loss: waits for recovery rather than
+     * lower its level */
+    uint32_t slack_ms;
+    /* ms from now after which it is worth nothing; 0: never, < 0: by now */
+    int32_t expiry_ms;
+} estls_tx_job;
+
+enum { /* action */
+       ESTLS_TX_SEND,
+       ESTLS_TX_PROBE,
+       ESTLS_TX_WAIT,
+       ESTLS_TX_DROP
+};
+
+typedef struct estls_tx_plan {
+    uint8_t action;
+    uint8_t reason;
+    uint8_t level; /* SEND: index into the board's table */
+    /* SEND: of the job's us so many now, then the rest after ms.
+     * PROBE: hold the load of uA so long, and sample at its end. */
+    uint32_t us;
+    uint32_t uA;
+    /* WAIT: ask again after so long */
+    uint32_t ms;
+    /* The numbers behind it */
+    uint16_t lowest_mV; /* predicted; 0: collapse */
+    uint16_t floor_mV;  /* what it must not fall below */
+    uint32_t esr_mOhm;  /* that was reckoned with; 0: unknown */
+    uint32_t uC;        /* charge that it takes */
+} estls_tx_plan;
+
+/* A measured pair: at rest, and at the end of a load. */
+typedef struct estls_tx_sample {
+    uint32_t now;       /* ms */
+    uint32_t us;        /* how long the load had been on */
+    uint32_t uA;        /* of it: constant current */
+    uint16_t rest_mV;   /* before it */
+    uint16_t loaded_mV; /* at its end, still under load */
+} estls_tx_sample;
+
+/* Once after each reset, before the radio is used.  Reads guard and log,
+ * which may hold garbage.  board is borrowed for good.  E_ARG: no level, or
+ * one of no current or beyond 2 A; no or too many segments; brownout_mV 0 or
+ * above 6000.  Then all else answers E_STATE. */
+ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
+                            uint32_t now) ESTLSI_CHECKED;
+/* Job in, plan out; plan is always filled.  OK or E_STATE (plan: DROP). */
+ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
+                           estls_tx_plan *plan) ESTLSI_CHECKED;
+/* The radio is about to be keyed at plan->level: marks it in the guard. */
+ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan);
+/* It is over, and we are alive.  sample: now; rest_mV, as in the job;
+ * loaded_mV, sampled at the end of the last pulse, which is the lowest (0: not
+ * sampled); us, as in the plan; uA is not read.  Learns from it.
+ * Returns a reason: FINE, DROOP for a near miss, or why the sample was not
+ * used. */
+ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *sample);
+/* Learns from a probe.  Returns FINE or why it was not used: BAD_ADC,
+ * BAD_LOAD, BAD_PAIR, TOO_SHORT; then nothing has changed.  Loads of 200 ms
+ * and more teach the slow ESR, others the fast. */
+ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *sample);
+/* Somebody is there (button, USB): ends a hold-off and forgets deaths. */
+ESTLS_API void estls_tx_poke(estls_tx *tx);
+/* May a flash page be written at mV now?  1 or 0: not while the radio is
+ * keyed, nor near brown-out. */
+ESTLS_API int estls_tx_flash_ok(const estls_tx *tx, uint16_t mV);
+/* Battery low?  FINE; EMPTY or DROOP: the weakest level comes within 100 mV
+ * of the floor; CELL_OLD: ESR is four times its best (needs the log). */
+ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV);
+
+/* -- the model, by itself -------------------------------------------------- */
+
+/* A cell: R0, then R1 and R2 each beside a capacitor, as time constants.
+ * Resistances up to 1 kOhm; 0: there is none. */
+typedef struct estls_tx_cell {
+    uint16_t mV; /* at rest, up to 8000 */
+    uint32_t r0_mOhm;
+    uint32_t r1_mOhm;
+    uint32_t tau1_us;
+    uint32_t r2_mOhm;
+    uint32_t tau2_us;
+} estls_tx_cell;
+
+/* The lowest voltage of the board's burst at a level of uA, mV.  0: it
+ * collapses, or the input makes no sense (no voltage, more than 2 A). */
+ESTLS_API uint16_t estls_tx_predict(const estls_tx_cell *cell,
+                                    const estls_tx_board *board, uint32_t uA);
+/* After that burst: us until the voltage is within mV of rest; up to 12 % too
+ * long.  0xFFFFFFFF: the burst collapses. */
+ESTLS_API uint32_t estls_tx_recovery(const estls_tx_cell *cell,
+                                     const estls_tx_board *board, uint32_t uA,
+                                     uint16_t mV);
+/* The smallest reservoir, nF and effective, that keeps that burst above
+ * brown-out and margin.  0: none is needed; 0xFFFFFFFF: not even 1 F. */
+ESTLS_API uint32_t estls_tx_capacitor(const estls_tx_cell *cell,
+                                      const estls_tx_board *board, uint32_t uA);
+
+/* -- what happened --------------------------------------------------------- */
+
+/* The log as one line of text, through io->write, which must take all of it
+ * (a UART that waits): else E_IO.  E_STATE: no log. */
+ESTLS_API int estls_tx_report(const estls_tx *tx, const estls_io *io);
+/* What ails the supply, and so the cure: FINE, EMPTY, CELL_COLD, CELL_OLD,
+ * NO_RESERVOIR, LOAD_LARGER or NO_DATA.  mV: at rest now; celsius: of the
+ * cell, 127: unknown.  *nF: the reservoir that would carry the first level,
+ * as estls_tx_capacitor. */
+ESTLS_API uint8_t estls_tx_diagnose(const estls_tx *tx, uint16_t mV,
+                                    int8_t celsius, uint32_t *nF);
 
 #ifdef __cplusplus
 }
@@ -2625,6 +2948,18 @@ static void estlsi_link_settle(estls_link *l, int rc)
     }
 }
 
+/* Tells the gate that a load has ended. */
+static void estlsi_link_tell(const estls_desc *d, uint8_t what)
+{
+    estls_gate ask;
+
+    if (!d->gate) { return; }
+    ask.what = what;
+    ask.reason = 0;
+    ask.len = 0;
+    (void)d->gate(d->user, &ask);
+}
+
 static void estlsi_link_send_done(estls_link *l, int rc)
 {
     estlsi_port *port = &l->port[l->port_op];
@@ -2638,6 +2973,7 @@ static void estlsi_link_send_done(estls_link *l, int rc)
         rc = ESTLS_OK;
     }
     l->owed = 0;
+    estlsi_link_tell(l->d, ESTLS_GATE_SENT);
     estlsi_link_settle(l, rc);
 }
 
@@ -2951,23 +3287,48 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
     return l->d->push ? 0 : estlsi_link_pull(l, port, cap);
 }
 
+/* For how many ms the gate still holds something back. */
+static uint32_t estlsi_link_wait(const estls_link *l, uint32_t now)
+{
+    const uint32_t ms = l->gate_until - now;
+
+    return l->gate_waits && ms <= 0x7fffffff ? ms : 0;
+}
+
+/* Asks the gate, if it is time to.  OK: go; BUSY: wait; E_POWER. */
+static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
+                           size_t *len)
+{
+    const uint32_t now = estlsi_core_tick(&d->uart);
+    estls_gate ask;
+    uint32_t ms;
+
+    if (!d->gate) { return ESTLS_OK; }
+    if (estlsi_link_wait(l, now)) { return ESTLS_BUSY; }
+    ask.what = what;
+    ask.reason = 0;
+    ask.len = *len;
+    ms = d->gate(d->user, &ask);
+    if (ask.len < *len) { *len = ask.len; }
+    l->gate_waits = ms != 0;
+    l->gate_reason = ms ? ask.reason : 0;
+    l->gate_until = now + ms;
+    if (ms >= estlsi_core_timeout(d)) { return ESTLS_E_POWER; }
+    return ms ? ESTLS_BUSY : ESTLS_OK;
+}
+
 /* Asks the gate, then announces len bytes; by the same command as the last
  * time, if that still stands in the line. */
 static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
-    const uint32_t now = estlsi_link_now(l);
     const size_t max = l->roomy ? ESTLSI_LINK_ROOMY_MAX : ESTLSI_LINK_SEND_MAX;
     estls_at_builder c;
-    int again;
+    int again, rc;
 
-    if (l->gate_ms && !estlsi_core_past(now, l->gate_t0, l->gate_ms)) {
-        return ESTLS_OK;
-    }
     if (len > max) { len = max; }
-    l->gate_t0 = now;
-    l->gate_ms = l->d->gate ? l->d->gate(l->d->user, &len) : 0;
-    if (l->gate_ms || !len) { return ESTLS_OK; }
+    rc = estlsi_link_ask(l, l->d, ESTLS_GATE_SEND, &len);
+    if (rc || !len) { return rc < 0 ? rc : (int)ESTLS_OK; }
     again = l->cmd.kind == ESTLS_AT_PROMPTS && l->asked == len &&
             l->port_op == (int8_t)port->id;
     (void)estlsi_link_start(l, ESTLSI_LINK_SEND);
@@ -3659,16 +4020,24 @@ static void estlsi_tls_save(const estls_tls *t)
     estlsi_tls_wipe(&pp, sizeof pp);
 }
 
-/* Hands a saved session to BearSSL if it is one, and ours. */
-static int estlsi_tls_restore(estls_tls *t)
+/* Is there a saved session, and is it ours? */
+static int estlsi_tls_resumable(const estls_tls *t)
 {
     const estls_saved *saved = t->d->saved;
-    br_ssl_session_parameters pp;
     uint8_t tag[16];
 
     if (!saved || saved->state[0] == 0 || saved->state[0] > 32) { return 0; }
     estlsi_tls_tag(t, saved, tag);
-    if (memcmp(tag, saved->tag, sizeof tag) != 0) { return 0; }
+    return memcmp(tag, saved->tag, sizeof tag) == 0;
+}
+
+/* Hands it to BearSSL. */
+static int estlsi_tls_restore(estls_tls *t)
+{
+    const estls_saved *saved = t->d->saved;
+    br_ssl_session_parameters pp;
+
+    if (!estlsi_tls_resumable(t)) { return 0; }
     memset(&pp, 0, sizeof pp);
     pp.session_id_len = saved->state[ESTLSI_SAVED_ID];
     memcpy(pp.session_id, saved->state + 1, pp.session_id_len);
@@ -3705,7 +4074,8 @@ static int estlsi_tls_of_path(int rc)
 {
     return rc == ESTLS_E_IO || rc == ESTLS_E_TIMEOUT || rc == ESTLS_E_MODEM ||
            rc == ESTLS_E_NETWORK || rc == ESTLS_E_CLOSED ||
-           rc == ESTLS_E_TRUNCATED || rc == ESTLS_E_INJECTED;
+           rc == ESTLS_E_TRUNCATED || rc == ESTLS_E_INJECTED ||
+           rc == ESTLS_E_POWER;
 }
 
 /* Ends it: secrets are wiped, and the first result stays. */
@@ -3764,7 +4134,7 @@ static int estlsi_tls_closed(estls_tls *t)
  * errno. */
 static int estlsi_tls_io_error(int rc)
 {
-    return rc <= ESTLS_E_IO && rc >= ESTLS_E_TLS ? rc : (int)ESTLS_E_IO;
+    return rc <= ESTLS_E_IO && rc >= ESTLS_E_POWER ? rc : (int)ESTLS_E_IO;
 }
 
 /* The stream below is gone. */
@@ -5042,6 +5412,51 @@ static int estlsi_session_dial(estls *s)
     return rc;
 }
 
+/* Asks the gate about a load that is no send. */
+static int estlsi_session_gate(estls *s, uint8_t what)
+{
+    size_t none = 0;
+
+    return s->modem ? estlsi_link_ask(&s->link, s->starttls.d, what, &none)
+                    : (int)ESTLS_OK;
+}
+
+/* What a connection costs, the battery should know before there is one. */
+static int estlsi_session_may_dial(estls *s)
+{
+    const uint32_t now = estlsi_session_now(s);
+    const estls_tls *t = &s->starttls.tls;
+    int rc = estlsi_link_usable(s->modem);
+
+    if (rc) { return rc < 0 ? rc : (int)ESTLS_OK; /* not its turn yet */ }
+    if (!s->link.gate_waits && s->modem == &s->link) {
+        s->starttls.t0 = now;
+    } else if (estlsi_core_past(now, s->starttls.t0,
+                                estlsi_core_timeout(t->d))) {
+        return ESTLS_E_TIMEOUT;
+    }
+    rc = estlsi_session_gate(s, (uint8_t)(t->offered || estlsi_tls_resumable(t)
+                                              ? ESTLS_GATE_RESUMED
+                                              : ESTLS_GATE_FULL));
+    return rc;
+}
+
+/* A step of TLS that is heavy, if the gate lets it go. */
+static int estlsi_session_compute(estls *s)
+{
+    const estls_tls *t = &s->starttls.tls;
+    int rc = estlsi_session_gate(s, ESTLS_GATE_COMPUTE);
+
+    if (rc == ESTLS_BUSY && estlsi_core_past(estlsi_session_now(s), t->t0,
+                                             estlsi_core_timeout(t->d))) {
+        return ESTLS_E_TIMEOUT;
+    }
+    if (rc) { return rc; }
+    rc = estls_starttls_step(&s->starttls);
+    if (s->modem) { estlsi_link_tell(t->d, ESTLS_GATE_COMPUTED); }
+    return rc;
+}
+
 /* How our dial has ended, or BUSY.  Another session may have used the modem
  * since. */
 static int estlsi_session_dialled(const estls *s)
@@ -5083,7 +5498,9 @@ static int estlsi_session_next(estls *s)
     switch (s->phase) {
     case ESTLSI_SETUP: return d->ssid ? estls_link_join(s->modem) : ESTLS_OK;
     case ESTLSI_JOIN: return d->sntp ? estls_link_clock(s->modem) : ESTLS_OK;
-    case ESTLSI_CLOCK: return estlsi_session_dial(s);
+    case ESTLSI_CLOCK:
+        rc = estlsi_session_may_dial(s);
+        return rc ? rc : estlsi_session_dial(s);
     default: break;
     }
     rc = s->modem ? estlsi_session_dialled(s) : (int)ESTLS_OK;
@@ -5097,7 +5514,8 @@ static int estlsi_session_advance(estls *s)
     int rc;
 
     if (s->phase >= ESTLSI_PREAMBLE) {
-        rc = estls_starttls_step(&s->starttls);
+        rc = s->starttls.tls.pending ? estlsi_session_compute(s)
+                                     : estls_starttls_step(&s->starttls);
         if (rc == ESTLS_OK) { s->phase = ESTLSI_READY; }
         return rc;
     }
@@ -5197,6 +5615,17 @@ static const char *estlsi_session_doing(const estls *s)
     return *s->starttls.now ? s->starttls.now : "handshake";
 }
 
+/* Is it the battery that it waits for, here or before the modem sends? */
+static void estlsi_session_waits(const estls *s, estls_report *out)
+{
+    const uint32_t now = estlsi_session_now(s);
+    const estls_link *l = s->link.gate_waits ? &s->link : s->modem;
+
+    out->reason = l->gate_reason;
+    out->wait_ms = estlsi_link_wait(l, now);
+    if (out->wait_ms && !s->err) { out->doing = "waiting for the battery"; }
+}
+
 ESTLS_API void estls_info(const estls *s, estls_report *out)
 {
     const estls_link *l = s->modem;
@@ -5214,7 +5643,7 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
             out->detail = (int)l->at.code;
         }
         out->sends = l->sends;
-        out->wait_ms = l->gate_ms;
+        estlsi_session_waits(s, out);
     }
     out->version = t->version;
     out->suite = t->suite;
@@ -5225,6 +5654,1384 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
 /* ======================================================================
  * >>tx
  * ====================================================================== */
+
+enum {                      /* flags */
+       ESTLSI_TX_KNOWN = 3, /* readings of ESR so far, 3: or more */
+       ESTLSI_TX_BURST = 4, /* t0 is the end of a burst */
+       ESTLSI_TX_RESTED = 8 /* the last job's mV was at rest */
+};
+
+enum {
+    ESTLSI_TX_SEGMENTS = 8,
+    ESTLSI_TX_LEVELS = 15, /* a guard's phase keeps one in four bits */
+    ESTLSI_TX_PIECES = 8,  /* of a segment, where the model shall be exact */
+    ESTLSI_TX_MARGIN_MV = 150,
+    ESTLSI_TX_MARGIN_MIN_MV = 100,
+    ESTLSI_TX_NEW_CELL_MV = 150,
+    ESTLSI_TX_NOISE_MV = 10,
+    ESTLSI_TX_HOLD_S = 60,
+    ESTLSI_TX_HOLD_MAX_S = 43200,
+    ESTLSI_TX_DEATHS_MAX = 10,
+    ESTLSI_TX_FRESH = 14,      /* a quarter of an hour, in 65.536 s ... */
+    ESTLSI_TX_STALE = 55,      /* ... an hour ... */
+    ESTLSI_TX_OLD = 330,       /* ... six hours ... */
+    ESTLSI_TX_DOUBLED = 512,   /* ... and when ESR may have doubled */
+    ESTLSI_TX_REST_MS = 100,   /* from a burst to a rest voltage */
+    ESTLSI_TX_SETTLE_MS = 2000 /* for the slow ESR, 4 time constants */
+};
+
+/* An hour, ms; currents and resistances beyond which nothing is believed;
+ * loads that the slow ESR takes part in, and those that teach it; and its
+ * time constant, us. */
+#define ESTLSI_TX_HOUR_MS  3600000ul
+#define ESTLSI_TX_UA_MAX   2000000ul
+#define ESTLSI_TX_MOHM_MAX 1000000ul
+#define ESTLSI_TX_LONG_US  8000ul
+#define ESTLSI_TX_SLOW_US  200000ul
+#define ESTLSI_TX_TAU_US   500000ul
+#define ESTLSI_TX_NEVER    ((uint32_t)0xffffffff)
+
+ESTLS_API const char *estls_tx_reason(uint8_t reason)
+{
+    switch (reason) {
+#define ESTLSI_CASE(name, text)                                                \
+    case ESTLS_TX_##name: return text;
+        ESTLSI_TX_REASONS(ESTLSI_CASE)
+#undef ESTLSI_CASE
+    default: return "?";
+    }
+}
+
+/* -- arithmetic of 32 bits ------------------------------------------------- */
+
+/* x * f / 2^16 */
+static uint32_t estlsi_tx_part(uint32_t x, uint16_t f)
+{
+    return (uint32_t)(uint16_t)(x >> 16) * f +
+           (((uint32_t)(uint16_t)x * f + 0x8000u) >> 16);
+}
+
+/* From there a part of the way, f of 2^20. */
+static uint32_t estlsi_tx_toward(uint32_t from, uint32_t to, uint32_t f)
+{
+    const uint32_t way = to > from ? to - from : from - to;
+    const uint32_t part = f >> 20
+                              ? way
+                              : estlsi_tx_part(way, (uint16_t)(f >> 4)) +
+                                    (((way >> 16) * (uint16_t)(f & 15)) >> 4);
+
+    return to > from ? from + part : from - part;
+}
+
+/* a * b / 2^shift to 16 bits of precision; NEVER where that is too much. */
+static uint32_t estlsi_tx_mul(uint32_t a, uint32_t b, int8_t shift)
+{
+    for (; a >> 16; shift--) { a >>= 1; }
+    for (; b >> 16; shift--) { b >>= 1; }
+    a = (uint32_t)(uint16_t)a * (uint16_t)b;
+    if (shift >= 0) { return a >> shift; }
+    if (shift < -31 || a >> (32 + shift)) { return ESTLSI_TX_NEVER; }
+    return a << -shift;
+}
+
+/* us * 10^6 / (a * b), with 20 binary places, 16.0 at most.  a * b is a time
+ * constant in mOhm nF, which is 10^-6 us. */
+static uint32_t estlsi_tx_ratio(uint32_t us, uint32_t a, uint32_t b)
+{
+    const uint32_t sixteen = (uint32_t)16 << 20;
+    int8_t shift = 40;
+
+    if (!us) { return 0; }
+    for (; a >> 16; shift--) { a >>= 1; }
+    for (; b >> 16; shift--) { b >>= 1; }
+    a = (uint32_t)(uint16_t)a * (uint16_t)b;
+    if (!a) { return sixteen; }
+    for (; a >> 16; shift--) { a >>= 1; }
+    for (; !(us >> 24); shift = (int8_t)(shift - 8)) { us <<= 8; }
+    for (; !(us >> 31); shift--) { us <<= 1; }
+    us = estlsi_tx_part(us, 62500) / a; /* 10^6 / 2^20 */
+    if (shift < -31) { return 0; }
+    if (shift <= 0) {
+        us >>= -shift;
+    } else if (shift > 23 || us >> (24 - shift)) {
+        us = sixteen;
+    } else {
+        us <<= shift;
+    }
+    return us > sixteen ? sixteen : us;
+}
+
+/* 1 - exp(-x), x and the result with 20 binary places. */
+static uint32_t estlsi_tx_rise(uint32_t x)
+{
+    uint32_t y;
+    uint16_t f;
+
+    if (x >= 13ul << 20) { return 1ul << 20; }
+    if (x < 1ul << 16) { /* x (1 - x/2 + x^2/6) */
+        y = x / 2 - estlsi_tx_part(x, (uint16_t)x) / 96;
+        return x - estlsi_tx_part(x, (uint16_t)y) / 16;
+    }
+    /* 2^-y = 2^-n 2^-f, by a polynomial of degree 4 within 4e-6 */
+    y = estlsi_tx_part(x, 47274) >> 3; /* log2 e; 16 places */
+    f = (uint16_t)y;
+    x = 3492 - estlsi_tx_part(448, f);
+    x = 15698 - estlsi_tx_part(x, f);
+    x = 45422 - estlsi_tx_part(x, f);
+    x = 65536 - estlsi_tx_part(x, f);
+    return (1ul << 20) - (x << 4 >> (y >> 16));
+}
+
+static uint16_t estlsi_tx_root(uint32_t x)
+{
+    uint32_t root = 0;
+    uint32_t bit = 1ul << 30;
+
+    for (; bit; bit >>= 2) {
+        if (x >= root + bit) {
+            x -= root + bit;
+            root = (root >> 1) + bit;
+        } else {
+            root >>= 1;
+        }
+    }
+    return (uint16_t)root;
+}
+
+/* Resistances and capacitances in 16 bits: 5 of exponent, 11 of mantissa with
+ * a hidden one; larger numbers have larger codes.  Rounds up. */
+static uint16_t estlsi_tx_pack(uint32_t x)
+{
+    uint16_t e = 0;
+
+    for (; x > 0xfff; e++) { x = (x + 1) >> 1; }
+    return (uint16_t)(x < 0x800 ? x : (uint32_t)(e + 1) << 11 | (x & 0x7ff));
+}
+
+static uint32_t estlsi_tx_unpack(uint16_t code)
+{
+    if (code < 0x800) { return code; }
+    return (uint32_t)(0x800 | (code & 0x7ff)) << ((code >> 11) - 1);
+}
+
+/* -- the model -------------------------------------------------------------
+ *
+ * All voltages are droops below rest, in 1/8 mV, and those that add up over
+ * many pieces in 1/2048 mV.  Within a piece of a segment the reservoir moves
+ * toward I R0 + slow as k = 1 - exp(-t / (R0 + ESR) C); the node is off by
+ * the reservoir's ESR, a.  A load of constant power draws more as the voltage
+ * falls: its current is taken to change in a straight line with the voltage,
+ * which is never optimistic, and the end voltage solves V^2 - A V + B = 0.
+ * No root: no operating point. */
+
+typedef struct estlsi_tx_model {
+    const estls_tx_segment *segment;
+    estls_tx_cell cell;
+    uint32_t uA; /* of a segment that names none */
+    uint32_t nF;
+    uint16_t mOhm;    /* ESR of the reservoir */
+    uint16_t nominal; /* mV; 0: constant current */
+    uint8_t count;
+    uint8_t repeat;
+    uint8_t exact;
+    /* where it is */
+    uint8_t shift;
+    uint16_t rest; /* 1/8 mV */
+    uint32_t a;    /* of 2^20 */
+    uint32_t z;    /* I R0 V at nominal, (1/8 mV)^2 / 2^shift */
+    uint32_t node; /* 1/8 mV */
+    uint32_t slow; /* of R1 and R2 together, 1/8 mV */
+    uint32_t d1;   /* 1/2048 mV */
+    uint32_t d2;
+    uint32_t store; /* of the reservoir, 1/2048 mV */
+} estlsi_tx_model;
+
+/* What a piece of a segment does, as fractions of 2^20. */
+typedef struct estlsi_tx_piece {
+    uint32_t k;
+    uint32_t w; /* weight of the current at its end */
+    uint32_t m; /* weight of the droop at its start in the mean */
+    uint32_t k1;
+    uint32_t k2;
+} estlsi_tx_piece;
+
+static void estlsi_tx_load(estlsi_tx_model *m, const estls_tx_board *b,
+                           const estls_tx_segment *one)
+{
+    m->segment = one ? one : b->segment;
+    m->count = one ? 1 : b->segment_count;
+    m->repeat = one || !b->repeat ? 1 : b->repeat;
+    m->nominal = (uint16_t)(!b->constant_power ? 0
+                            : b->nominal_mV    ? b->nominal_mV
+                                               : 3000);
+    m->nF = b->reservoir_nF;
+    m->mOhm = b->reservoir_mOhm;
+    m->exact = 0;
+}
+
+/* How far a time constant comes in one of n pieces of us. */
+static uint32_t estlsi_tx_follow(uint32_t us, uint32_t tau_us, uint8_t n)
+{
+    return estlsi_tx_rise(estlsi_tx_ratio(us, tau_us, 1000000) / n);
+}
+
+/* One of n pieces of us; 0: they are so long that n should be larger. */
+static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
+                              estlsi_tx_piece *f)
+{
+    const estls_tx_cell *c = &m->cell;
+    const uint32_t x = estlsi_tx_ratio(us, c->r0_mOhm + m->mOhm, m->nF) / n;
+    uint32_t k4;
+
+    f->k = estlsi_tx_rise(n > 1 && x >= (1ul << 24) / n ? 1ul << 24 : x);
+    if (m->nominal) {
+        /* [k - x (1 - k)] / k^2, within 3 % and above */
+        k4 = estlsi_tx_toward(0, f->k, f->k);
+        k4 = estlsi_tx_toward(0, k4, k4);
+        f->w = ((uint32_t)1 << 19) + f->k / 6 + k4 / 3;
+    }
+    f->k1 = 0;
+    f->k2 = 0;
+    if (c->r1_mOhm || c->r2_mOhm) {
+        f->m = f->k >> 20      ? 0
+               : x < 1ul << 16 ? (1ul << 20) - x / 2
+                               : (f->k << 11) / (x >> 9);
+        f->k1 = c->r1_mOhm ? estlsi_tx_follow(us, c->tau1_us, n) : 0;
+        f->k2 = c->r2_mOhm ? estlsi_tx_follow(us, c->tau2_us, n) : 0;
+    }
+    return ((f->k & (m->nominal ? 0xfffff : 0)) | f->k1 | f->k2) < 1ul << 16;
+}
+
+/* Moves d toward what a drop across R0 makes across r. */
+static uint32_t estlsi_tx_lag(uint32_t d, uint32_t drop, uint32_t r,
+                              uint32_t r0, uint32_t k)
+{
+    if (!r || !r0) { return 0; }
+    for (; (r | r0) >> 16; r >>= 1) { r0 >>= 1; }
+    drop = (drop > 0xffff ? 0xffff : drop) * r / (r0 ? r0 : 1);
+    return estlsi_tx_toward(d, drop << 8, k);
+}
+
+/* Polarisation follows the mean current through the cell, ir being the drop
+ * that the load's current makes across R0. */
+static void estlsi_tx_polarise(estlsi_tx_model *m, const estlsi_tx_piece *f,
+                               uint32_t ir)
+{
+    const estls_tx_cell *c = &m->cell;
+    uint32_t mean;
+
+    if (!c->r1_mOhm && !c->r2_mOhm) { return; }
+    mean = estlsi_tx_toward(ir + m->slow, m->store >> 8, f->m);
+    mean = mean > m->slow ? mean - m->slow : 0;
+    m->d1 = estlsi_tx_lag(m->d1, mean, c->r1_mOhm, c->r0_mOhm, f->k1);
+    m->d2 = estlsi_tx_lag(m->d2, mean, c->r2_mOhm, c->r0_mOhm, f->k2);
+    m->slow = (m->d1 + m->d2) >> 8;
+}
+
+/* The node's voltage after a piece that began with the drop ir, 1/8 mV.
+ * 0: collapse. */
+static uint16_t estlsi_tx_solve(const estlsi_tx_model *m,
+                                const estlsi_tx_piece *f, uint32_t ir)
+{
+    const uint32_t b =
+        estlsi_tx_toward(estlsi_tx_toward(0, f->k, f->w), 1ul << 20, m->a);
+    uint32_t base, z;
+    uint16_t v;
+
+    ir -= estlsi_tx_toward(0, ir, f->w);
+    base = estlsi_tx_toward(m->store, (ir + m->slow) << 8, f->k) >> 8;
+    base = estlsi_tx_toward(base, m->slow, m->a);
+    if (base >= m->rest) { return 0; }
+    v = (uint16_t)(m->rest - base);
+    base = (uint32_t)v * v;
+    z = estlsi_tx_toward(0, m->z, b);
+    if (z > base >> (2 + m->shift)) { return 0; }
+    z = base - (z << (2 + m->shift));
+    v = (uint16_t)(((uint32_t)v + estlsi_tx_root(z)) >> 1);
+    return v < m->rest / 4u ? 0 : v;
+}
+
+/* One piece at constant power.  0: collapse. */
+static int estlsi_tx_power(estlsi_tx_model *m, const estlsi_tx_piece *f)
+{
+    const uint32_t d1 = m->d1;
+    const uint32_t d2 = m->d2;
+    const uint32_t ir = m->z / (m->rest - m->node) << m->shift;
+    uint32_t end = ir;
+    uint8_t passes = m->cell.r1_mOhm || m->cell.r2_mOhm ? 2 : 1;
+    uint16_t v;
+
+    while (passes--) { /* the second knows how the current has risen */
+        m->d1 = d1;
+        m->d2 = d2;
+        estlsi_tx_polarise(m, f, (ir + end) / 2);
+        v = estlsi_tx_solve(m, f, ir);
+        if (!v) { return 0; }
+        end = m->z / v << m->shift;
+    }
+    m->node = (uint32_t)m->rest - v;
+    end = estlsi_tx_toward(ir, end, f->w) + m->slow;
+    m->store = estlsi_tx_toward(m->store, end << 8, f->k);
+    return 1;
+}
+
+/* One piece at constant current.  0: collapse. */
+static int estlsi_tx_current(estlsi_tx_model *m, const estlsi_tx_piece *f,
+                             uint32_t ir)
+{
+    estlsi_tx_polarise(m, f, ir);
+    ir += m->slow;
+    m->store = estlsi_tx_toward(m->store, ir << 8, f->k);
+    m->node = estlsi_tx_toward(m->store >> 8, ir, m->a);
+    return m->node < m->rest;
+}
+
+/* A whole segment.  0: collapse. */
+static int estlsi_tx_run(estlsi_tx_model *m, uint32_t us, uint32_t uA)
+{
+    /* mOhm uA / 125,000 = 1/8 mV */
+    uint32_t ir = estlsi_tx_mul(m->cell.r0_mOhm, uA, 17);
+    estlsi_tx_piece f;
+    uint8_t pieces = 1;
+    int ok = 1;
+
+    ir += estlsi_tx_part(ir, 3183);
+    m->shift = ir >> 16 ? 4 : 0;
+    m->z = estlsi_tx_mul(ir, m->nominal * 8ul, (int8_t)m->shift);
+    m->node = m->store >> 8;
+    if (!estlsi_tx_piece_of(m, us, 1, &f) && m->exact) {
+        pieces = ESTLSI_TX_PIECES;
+        (void)estlsi_tx_piece_of(m, us, pieces, &f);
+    }
+    while (pieces-- && ok) {
+        ok = m->nominal ? estlsi_tx_power(m, &f) : estlsi_tx_current(m, &f, ir);
+    }
+    return ok;
+}
+
+static void estlsi_tx_start(estlsi_tx_model *m)
+{
+    uint32_t esr = m->mOhm;
+    uint32_t r = m->cell.r0_mOhm + esr;
+
+    for (; r >> 16; r >>= 1) { esr >>= 1; }
+    m->a = m->cell.r0_mOhm ? (esr << 16) / r << 4 : 0;
+    m->rest = (uint16_t)(m->cell.mV * 8u);
+    m->store = 0;
+    m->slow = 0;
+    m->d1 = 0;
+    m->d2 = 0;
+}
+
+/* All segments once.  0: collapse. */
+static int estlsi_tx_round(estlsi_tx_model *m, uint32_t *low)
+{
+    const estls_tx_segment *s = m->segment;
+    const estls_tx_segment *end = s + m->count;
+
+    for (; s != end; s++) {
+        if (!estlsi_tx_run(m, s->us, s->uA ? s->uA : m->uA)) { return 0; }
+        if (m->node > *low) { *low = m->node; }
+    }
+    return 1;
+}
+
+/* Passes over n rounds that are like the two before, the first of which left
+ * the reservoir at first: what it is left at goes on in a geometric series,
+ * and R1 follows the mean current. */
+static void estlsi_tx_pass(estlsi_tx_model *m, uint8_t n, uint32_t first,
+                           uint32_t low)
+{
+    const uint32_t more = m->store > first ? m->store - first : 0;
+    uint32_t us = 0;
+    uint32_t mean = 0;
+    uint8_t i;
+
+    if (more < first) {
+        m->store = first + estlsi_tx_mul(more, first, 0) / (first - more);
+    }
+    for (i = 0; i < m->count; i++) {
+        us += m->segment[i].us;
+        mean += estlsi_tx_mul(m->segment[i].us,
+                              m->segment[i].uA ? m->segment[i].uA : m->uA, 10);
+    }
+    mean = estlsi_tx_mul(mean / ((us >> 10) + 1), m->cell.r0_mOhm, 17);
+    if (m->nominal) {
+        mean = estlsi_tx_mul(mean, m->nominal * 8ul, 0) / (m->rest - low);
+    }
+    m->d1 = estlsi_tx_lag(m->d1, mean, m->cell.r1_mOhm, m->cell.r0_mOhm,
+                          estlsi_tx_follow(us * n, m->cell.tau1_us, 1));
+    m->slow = (m->d1 + m->d2) >> 8;
+}
+
+/* The burst from the start.  Its lowest voltage, mV; 0: collapse. */
+static uint16_t estlsi_tx_burst(estlsi_tx_model *m)
+{
+    uint32_t low = 0;
+    uint32_t first = 0;
+    uint8_t i;
+
+    estlsi_tx_start(m);
+    for (i = 0; i < m->repeat; i++) {
+        if (!estlsi_tx_round(m, &low)) { return 0; }
+        if (i == 0) { first = m->store; }
+        if (i == 1 && m->repeat > 3 && !m->exact) {
+            i = (uint8_t)(m->repeat - 2);
+            estlsi_tx_pass(m, (uint8_t)(m->repeat - 3), first, low);
+        }
+    }
+    return (uint16_t)((m->rest - low) >> 3);
+}
+
+/* As what predicts for others: exact, and nothing is believed.  0: no. */
+static int estlsi_tx_exact(estlsi_tx_model *m, const estls_tx_cell *cell,
+                           const estls_tx_board *board, uint32_t uA)
+{
+    estlsi_tx_load(m, board, NULL);
+    m->cell = *cell;
+    m->uA = uA;
+    m->exact = 1;
+    return cell->mV && cell->mV <= 8000 && uA && uA <= ESTLSI_TX_UA_MAX &&
+           cell->r0_mOhm <= ESTLSI_TX_MOHM_MAX &&
+           cell->r1_mOhm <= ESTLSI_TX_MOHM_MAX &&
+           cell->r2_mOhm <= ESTLSI_TX_MOHM_MAX;
+}
+
+ESTLS_API uint16_t estls_tx_predict(const estls_tx_cell *cell,
+                                    const estls_tx_board *board, uint32_t uA)
+{
+    estlsi_tx_model m;
+
+    return estlsi_tx_exact(&m, cell, board, uA) ? estlsi_tx_burst(&m) : 0;
+}
+
+/* Behind the burst: us until the node is within drop of rest. */
+static uint32_t estlsi_tx_rest(estlsi_tx_model *m, uint32_t drop)
+{
+    uint32_t t = 0;
+    uint32_t us;
+
+    m->nominal = 0;
+    m->exact = 0;
+    while (m->node > drop && t < ESTLSI_TX_HOUR_MS * 1000 / 2) {
+        us = 8 + t / 8;
+        (void)estlsi_tx_run(m, us, 0);
+        t += us;
+    }
+    return t;
+}
+
+ESTLS_API uint32_t estls_tx_recovery(const estls_tx_cell *cell,
+                                     const estls_tx_board *board, uint32_t uA,
+                                     uint16_t mV)
+{
+    estlsi_tx_model m;
+
+    if (!estlsi_tx_exact(&m, cell, board, uA) || !estlsi_tx_burst(&m)) {
+        return ESTLSI_TX_NEVER;
+    }
+    return estlsi_tx_rest(&m, mV * 8ul);
+}
+
+static uint16_t estlsi_tx_floor(const estls_tx_board *b)
+{
+    uint16_t margin = b->margin_mV;
+
+    if (!margin) { margin = ESTLSI_TX_MARGIN_MV; }
+    if (margin < ESTLSI_TX_MARGIN_MIN_MV) { margin = ESTLSI_TX_MARGIN_MIN_MV; }
+    return (uint16_t)(b->brownout_mV + margin);
+}
+
+ESTLS_API uint32_t estls_tx_capacitor(const estls_tx_cell *cell,
+                                      const estls_tx_board *board, uint32_t uA)
+{
+    const uint16_t floor = estlsi_tx_floor(board);
+    const uint16_t most = estlsi_tx_pack(1000000000);
+    estlsi_tx_model m;
+    uint16_t step = 0x8000;
+    uint16_t code = 0;
+
+    if (!estlsi_tx_exact(&m, cell, board, uA)) { return ESTLSI_TX_NEVER; }
+    m.nF = 0;
+    if (estlsi_tx_burst(&m) >= floor) { return 0; }
+    for (; step; step >>= 1) { /* the largest that is not enough */
+        if ((code | step) > most) { continue; }
+        m.nF = estlsi_tx_unpack(code | step);
+        if (estlsi_tx_burst(&m) < floor) { code |= step; }
+    }
+    return code >= most ? ESTLSI_TX_NEVER : estlsi_tx_unpack(code + 1);
+}
+
+/* -- what is retained ------------------------------------------------------ */
+
+/* CRC-16/CCITT, from a start that zeroed memory does not pass. */
+static uint16_t estlsi_tx_crc(const void *memory, uint8_t n)
+{
+    const uint8_t *p = (const uint8_t *)memory;
+    uint16_t crc = 0xe571;
+    uint8_t bit;
+
+    while (n--) {
+        crc ^= (uint16_t)(*p++ << 8);
+        for (bit = 8; bit--;) {
+            crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1);
+        }
+    }
+    return crc;
+}
+
+static uint16_t estlsi_tx_guard_crc(const estls_tx_guard *g)
+{
+    return estlsi_tx_crc(&g->phase, sizeof *g - 2);
+}
+
+static uint16_t estlsi_tx_log_crc(const estls_tx_log *log)
+{
+    return estlsi_tx_crc(&log->phase, sizeof *log - 2);
+}
+
+/* Keeps phase and ESR in the guard; in the log what it keeps of them, too. */
+static void estlsi_tx_keep(const estls_tx *tx)
+{
+    estls_tx_guard *g = tx->board->guard;
+    estls_tx_log *log = tx->board->log;
+
+    if (g) {
+        g->esr = tx->fast;
+        g->crc = estlsi_tx_guard_crc(g);
+    }
+    if (log) {
+        log->fast = tx->fast;
+        log->slow = tx->slow;
+        log->crc = estlsi_tx_log_crc(log);
+    }
+}
+
+/* The last burst was our death: hold off, and think worse of the cell. */
+static void estlsi_tx_died(estls_tx *tx, estls_tx_guard *g)
+{
+    const estls_tx_board *b = tx->board;
+    uint32_t hold = b->hold_s ? b->hold_s : (uint16_t)ESTLSI_TX_HOLD_S;
+
+    g->phase = (uint8_t)(g->phase << 4);
+    if (g->deaths < ESTLSI_TX_DEATHS_MAX) { g->deaths++; }
+    hold = hold << (g->deaths - 1);
+    if (hold > ESTLSI_TX_HOLD_MAX_S) { hold = ESTLSI_TX_HOLD_MAX_S; }
+    /* boards that died together shall not come back together */
+    g->hold_s = (uint16_t)(hold + hold * (g->crc & 0xff) / 1024);
+    if (tx->fast && tx->fast < 0xa000) {
+        tx->fast = (uint16_t)(tx->fast + 512);
+    }
+    if (b->log) {
+        b->log->brownouts++;
+        b->log->hold_s = g->hold_s;
+    }
+}
+
+static void estlsi_tx_recall(estls_tx *tx)
+{
+    estls_tx_guard *g = tx->board->guard;
+
+    if (g->crc != estlsi_tx_guard_crc(g) || g->deaths > ESTLSI_TX_DEATHS_MAX ||
+        (g->phase & 15) > tx->board->level_count ||
+        g->phase >> 4 > tx->board->level_count ||
+        estlsi_tx_unpack(g->esr) > ESTLSI_TX_MOHM_MAX) {
+        memset(g, 0, sizeof *g);
+        g->deaths = 1; /* for all that it can tell */
+        return;
+    }
+    tx->fast = g->esr;
+    tx->flags = (uint8_t)(g->esr ? 1 : 0);
+    if (g->phase & 15) { estlsi_tx_died(tx, g); }
+}
+
+static void estlsi_tx_log_boot(const estls_tx *tx)
+{
+    estls_tx_log *log = tx->board->log;
+
+    if (log->crc != estlsi_tx_log_crc(log)) { memset(log, 0, sizeof *log); }
+    log->boots++;
+    log->phase = tx->board->guard ? tx->board->guard->phase : 0;
+}
+
+static void estlsi_tx_spend(const estls_tx_board *b, uint32_t uC)
+{
+    if (b->budget) {
+        b->budget->uC = b->budget->uC > uC ? b->budget->uC - uC : 0;
+    }
+}
+
+static int estlsi_tx_board_ok(const estls_tx_board *b)
+{
+    uint8_t i;
+
+    if (!b->level || !b->level_count || b->level_count > ESTLSI_TX_LEVELS ||
+        !b->segment || !b->segment_count ||
+        b->segment_count > ESTLSI_TX_SEGMENTS || !b->brownout_mV ||
+        b->brownout_mV > 6000 || b->margin_mV > 2000 ||
+        b->probe_uA > ESTLSI_TX_UA_MAX) {
+        return 0;
+    }
+    for (i = 0; i < b->level_count; i++) {
+        if (!b->level[i].uA || b->level[i].uA > ESTLSI_TX_UA_MAX) { return 0; }
+    }
+    for (i = 0; i < b->segment_count; i++) {
+        if (b->segment[i].uA > ESTLSI_TX_UA_MAX) { return 0; }
+    }
+    return 1;
+}
+
+ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
+                            uint32_t now)
+{
+    memset(tx, 0, sizeof *tx);
+    if (!board || !estlsi_tx_board_ok(board)) { return ESTLS_E_ARG; }
+    tx->board = board;
+    tx->t0 = now;
+    tx->stamp = (uint16_t)((now >> 16) - ESTLSI_TX_STALE);
+    tx->level = 0xff;
+    tx->self = (uint16_t)estlsi_core_mark(tx);
+    if (board->log) { estlsi_tx_log_boot(tx); }
+    if (board->guard) { estlsi_tx_recall(tx); }
+    estlsi_tx_spend(board, board->boot_uC);
+    estlsi_tx_keep(tx);
+    return ESTLS_OK;
+}
+
+static int estlsi_tx_usable(const estls_tx *tx)
+{
+    return tx->self == (uint16_t)estlsi_core_mark(tx);
+}
+
+static void estlsi_tx_forgive(estls_tx *tx)
+{
+    estls_tx_guard *g = tx->board->guard;
+
+    if (g) {
+        g->deaths = 0;
+        g->hold_s = 0;
+        g->phase &= 15;
+    }
+}
+
+ESTLS_API void estls_tx_poke(estls_tx *tx)
+{
+    if (!estlsi_tx_usable(tx)) { return; }
+    estlsi_tx_forgive(tx);
+    estlsi_tx_keep(tx);
+}
+
+/* -- learning -------------------------------------------------------------- */
+
+static int estlsi_tx_adc_ok(const estls_tx_board *b, uint16_t mV)
+{
+    return mV && mV <= 8000 && !(b->full_scale_mV && mV >= b->full_scale_mV);
+}
+
+/* Which R0 explains the pair?  Puts its code; else a reason. */
+static uint8_t estlsi_tx_invert(estlsi_tx_model *m, uint16_t loaded_mV,
+                                uint16_t *code)
+{
+    const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
+    const uint16_t droop = (uint16_t)(m->cell.mV - loaded_mV);
+    uint16_t step = 0x8000;
+    uint16_t c = 0;
+    uint16_t low;
+
+    for (; step; step >>= 1) { /* the largest that explains no more */
+        if ((c | step) > most) { continue; }
+        m->cell.r0_mOhm = estlsi_tx_unpack(c | step);
+        if (estlsi_tx_burst(m) >= loaded_mV) { c |= step; }
+    }
+    *code = c ? c : 1;
+    if (droop < ESTLSI_TX_NOISE_MV) { return ESTLS_TX_FINE; }
+    /* at t = RC / 2 a quarter more R makes a twentieth more droop */
+    m->cell.r0_mOhm = estlsi_tx_unpack(c);
+    m->cell.r0_mOhm += m->cell.r0_mOhm / 4;
+    low = estlsi_tx_burst(m);
+    return (uint8_t)(c >= most || low + droop / 20 > loaded_mV
+                         ? ESTLS_TX_TOO_SHORT
+                         : ESTLS_TX_FINE);
+}
+
+/* The middle one of the last three readings; the higher of the first two. */
+static uint16_t estlsi_tx_middle(estls_tx *tx, uint16_t code)
+{
+    const uint16_t a = tx->reading[0];
+    const uint16_t b = tx->reading[1];
+    const uint16_t high = a > b ? a : b;
+    const uint16_t low = a > b ? b : a;
+
+    tx->reading[1] = a;
+    tx->reading[0] = code;
+    return code > high ? (low ? high : code) : code < low ? low : code;
+}
+
+/* Takes a reading in.  Up at once, since optimism kills, but by one reading
+ * alone no more than by half; down by halves, not below two of three. */
+static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
+{
+    const uint16_t middle = estlsi_tx_middle(tx, code);
+    const uint16_t most = (uint16_t)(tx->fast + 1024);
+
+    if (!tx->fast || code > tx->fast) {
+        if (tx->fast && code > most) { code = middle > most ? middle : most; }
+        tx->fast = code;
+    } else {
+        if (middle > code) { code = middle < tx->fast ? middle : tx->fast; }
+        tx->fast = (uint16_t)(tx->fast - (tx->fast - code + 1) / 2);
+    }
+    if ((tx->flags & ESTLSI_TX_KNOWN) != ESTLSI_TX_KNOWN) { tx->flags++; }
+    tx->stamp = (uint16_t)(now >> 16);
+    if (tx->board->log &&
+        (!tx->board->log->best || tx->fast < tx->board->log->best)) {
+        tx->board->log->best = tx->fast;
+    }
+}
+
+static uint8_t estlsi_tx_pair_ok(const estls_tx *tx, const estls_tx_sample *s)
+{
+    if (!estlsi_tx_adc_ok(tx->board, s->rest_mV) ||
+        !estlsi_tx_adc_ok(tx->board, s->loaded_mV)) {
+        return ESTLS_TX_BAD_ADC;
+    }
+    if (s->loaded_mV > s->rest_mV + ESTLSI_TX_NOISE_MV) {
+        return ESTLS_TX_BAD_PAIR;
+    }
+    return ESTLS_TX_FINE;
+}
+
+/* Which R0 explains what m does to the rest voltage? */
+static uint8_t estlsi_tx_explain(estlsi_tx_model *m, const estls_tx_sample *s,
+                                 uint16_t *code)
+{
+    memset(&m->cell, 0, sizeof m->cell);
+    m->cell.mV = s->rest_mV;
+    return estlsi_tx_invert(
+        m, s->loaded_mV < s->rest_mV ? s->loaded_mV : s->rest_mV, code);
+}
+
+ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
+{
+    estls_tx_segment one;
+    estlsi_tx_model m;
+    uint16_t code;
+    uint8_t reason;
+
+    if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
+    reason = estlsi_tx_pair_ok(tx, s);
+    if (reason) { return reason; }
+    if (!s->us || !s->uA || s->uA > ESTLSI_TX_UA_MAX) {
+        return ESTLS_TX_BAD_LOAD;
+    }
+    one.us = s->us;
+    one.uA = s->uA;
+    estlsi_tx_load(&m, tx->board, &one);
+    m.nominal = 0;
+    reason = estlsi_tx_explain(&m, s, &code);
+    if (reason == ESTLS_TX_TOO_SHORT && tx->fast &&
+        estlsi_tx_ratio(s->us, estlsi_tx_unpack(tx->fast), m.nF) <= 1ul << 19) {
+        /* still more than can be measured */
+        tx->stamp = (uint16_t)(s->now >> 16);
+    }
+    if (reason) { return reason; }
+    if (s->us >= ESTLSI_TX_SLOW_US) {
+        tx->slow = estlsi_tx_pack(
+            estlsi_tx_unpack(code) > estlsi_tx_unpack(tx->fast)
+                ? estlsi_tx_unpack(code) - estlsi_tx_unpack(tx->fast)
+                : 1);
+    } else {
+        estlsi_tx_reading(tx, code, s->now);
+        if (tx->board->log) { tx->board->log->probe = code; }
+    }
+    estlsi_tx_keep(tx);
+    return ESTLS_TX_FINE;
+}
+
+/* -- the question ---------------------------------------------------------- */
+
+static uint16_t estlsi_tx_age(const estls_tx *tx, uint32_t now)
+{
+    return (uint16_t)((now >> 16) - tx->stamp);
+}
+
+/* A cell's fast ESR as it may be by now: the older, the higher; the slow one
+ * where the load is long.  Unless it was learnt it is half of the fast. */
+static void estlsi_tx_cell_now(const estls_tx *tx, estlsi_tx_model *m,
+                               uint16_t mV, uint32_t now)
+{
+    const uint32_t fast = estlsi_tx_unpack(tx->fast);
+    uint16_t age = estlsi_tx_age(tx, now);
+    uint32_t us = 0;
+    uint8_t i;
+
+    if (age > ESTLSI_TX_DOUBLED) { age = ESTLSI_TX_DOUBLED; }
+    memset(&m->cell, 0, sizeof m->cell);
+    m->cell.mV = mV;
+    m->cell.r0_mOhm = fast + (fast * age >> 9);
+    for (i = 0; i < m->count; i++) { us += m->segment[i].us; }
+    if (us * m->repeat >= ESTLSI_TX_LONG_US) {
+        m->cell.r1_mOhm = tx->slow ? estlsi_tx_unpack(tx->slow) : fast / 2;
+        m->cell.tau1_us = ESTLSI_TX_TAU_US;
+    }
+}
+
+static uint8_t estlsi_tx_least(const estls_tx_board *b)
+{
+    uint8_t least = 0;
+    uint8_t i;
+
+    for (i = 1; i < b->level_count; i++) {
+        if (b->level[i].uA < b->level[least].uA) { least = i; }
+    }
+    return least;
+}
+
+/* What killed us is not tried again while that counts, nor is more; but
+ * there is always the least. */
+static int estlsi_tx_banned(const estls_tx *tx, uint8_t level)
+{
+    const estls_tx_board *b = tx->board;
+    const uint8_t died = (uint8_t)(b->guard ? b->guard->phase >> 4 : 0);
+
+    return died && b->level[level].uA >= b->level[died - 1].uA &&
+           level != estlsi_tx_least(b);
+}
+
+/* Waits, or gives up where that is too long for the job. */
+static void estlsi_tx_wait(estls_tx_plan *plan, const estls_tx_job *job,
+                           uint8_t reason, uint32_t ms)
+{
+    plan->action = (uint8_t)(job->expiry_ms && ms > (uint32_t)job->expiry_ms
+                                 ? ESTLS_TX_DROP
+                                 : ESTLS_TX_WAIT);
+    plan->reason = reason;
+    plan->ms = ms;
+}
+
+/* A load of 3 time constants, 3 ms at least, but never one that could be the
+ * end; reckoned with 100 Ohm where nothing is known. */
+static void estlsi_tx_probe(const estls_tx *tx, estls_tx_plan *plan,
+                            const estls_tx_job *job, uint8_t reason)
+{
+    const estls_tx_board *b = tx->board;
+    estls_tx_segment one;
+    estlsi_tx_model m;
+
+    one.uA = b->probe_uA;
+    estlsi_tx_load(&m, b, &one);
+    m.nominal = 0;
+    one.us = 0;
+    estlsi_tx_cell_now(tx, &m, job->mV, job->now);
+    if (!tx->fast) { m.cell.r0_mOhm = 100000; }
+    one.us = estlsi_tx_mul(m.cell.r0_mOhm * 3, m.nF, 20);
+    if (one.us < 3000) { one.us = 3000; }
+    if (one.us > ESTLSI_TX_SLOW_US / 2) { one.us = ESTLSI_TX_SLOW_US / 2; }
+    while (one.us > 16 && estlsi_tx_burst(&m) < plan->floor_mV) {
+        one.us -= one.us / 4;
+    }
+    plan->action = ESTLS_TX_PROBE;
+    plan->reason = reason;
+    plan->uA = b->probe_uA;
+    plan->us = one.us;
+}
+
+/* The first level that keeps above the floor; 0: there is none.  The very
+ * first is for cells that carry it with ease: in a droop of a sixth constant
+ * power takes a fifth more charge, and a weak cell has none to spare. */
+static int estlsi_tx_choose(const estls_tx *tx, estlsi_tx_model *m,
+                            estls_tx_plan *plan)
+{
+    const estls_tx_board *b = tx->board;
+    uint16_t low, need;
+    uint8_t i;
+
+    for (i = 0; i < b->level_count; i++) {
+        if (estlsi_tx_banned(tx, i)) { continue; }
+        m->uA = b->level[i].uA;
+        low = estlsi_tx_burst(m);
+        need = plan->floor_mV;
+        if (!i && b->level_count > 1 && need < m->cell.mV - m->cell.mV / 6) {
+            need = (uint16_t)(m->cell.mV - m->cell.mV / 6);
+        }
+        if (low > plan->lowest_mV) { plan->lowest_mV = low; }
+        if (low >= need) {
+            plan->level = i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The longest piece of the job, to 1/64 of it, at the first level that takes
+ * one; and the pause behind it.  0: there is none. */
+static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_model *m,
+                           estls_tx_segment *one, estls_tx_plan *plan)
+{
+    const uint32_t whole = one->us;
+    uint32_t us = 0;
+    uint32_t step;
+    uint8_t i;
+
+    for (i = 0; i < tx->board->level_count && !us; i++) {
+        if (estlsi_tx_banned(tx, i)) { continue; }
+        m->uA = tx->board->level[i].uA;
+        plan->level = i;
+        for (step = whole / 2; step > whole / 128; step /= 2) {
+            one->us = us + step;
+            if (estlsi_tx_burst(m) >= plan->floor_mV) { us += step; }
+        }
+    }
+    if (!us) { return 0; }
+    one->us = us;
+    plan->us = us;
+    plan->lowest_mV = estlsi_tx_burst(m);
+    plan->ms = estlsi_tx_rest(m, ESTLSI_TX_NOISE_MV * 8) / 1000 + 1;
+    return 1;
+}
+
+/* uA us -> uC, for what the plan sends. */
+static uint32_t estlsi_tx_charge(const estlsi_tx_model *m)
+{
+    uint32_t uC = 0;
+    uint8_t i;
+
+    for (i = 0; i < m->count; i++) {
+        uC += estlsi_tx_mul(m->segment[i].us,
+                            m->segment[i].uA ? m->segment[i].uA : m->uA, 20);
+    }
+    uC *= m->repeat;
+    return uC + estlsi_tx_part(uC, 3183);
+}
+
+/* Fills the bucket; then: is it enough?  Puts how long it takes until it is. */
+static int estlsi_tx_afford(const estls_tx_board *b, uint32_t now, uint32_t uC,
+                            uint32_t *ms)
+{
+    estls_tx_budget *budget = b->budget;
+    uint32_t gain, day;
+
+    if (!budget || !budget->uA) { return 1; }
+    gain = estlsi_tx_mul(budget->uA, now - budget->t0, 10);
+    gain = gain == ESTLSI_TX_NEVER ? gain / 2 : gain;
+    gain += estlsi_tx_part(gain, 1573); /* 1024 / 1000 */
+    if (gain) { budget->t0 = now; }
+    day = estlsi_tx_mul(budget->uA, 86400, 0);
+    budget->uC =
+        gain < day && budget->uC < day - gain ? budget->uC + gain : day;
+    if (uC <= budget->uC || uC > day) { return 1; }
+    *ms = estlsi_tx_mul((uC - budget->uC) / budget->uA + 1, 1000, 0);
+    return 0;
+}
+
+/* Does the load, at one of the levels or another, keep above the floor? */
+static int estlsi_tx_carries(const estls_tx *tx, const estls_tx_job *job,
+                             estlsi_tx_model *m, estls_tx_plan *plan)
+{
+    if (!job->uA) { return estlsi_tx_choose(tx, m, plan); }
+    m->uA = job->uA;
+    plan->lowest_mV = estlsi_tx_burst(m);
+    return plan->lowest_mV >= plan->floor_mV;
+}
+
+/* Nothing fits, and what is known is fresh: until it is stale. */
+static void estlsi_tx_defer(const estls_tx *tx, const estls_tx_job *job,
+                            estls_tx_plan *plan)
+{
+    const uint16_t age = estlsi_tx_age(tx, job->now);
+
+    estlsi_tx_wait(
+        plan, job,
+        (uint8_t)(plan->lowest_mV ? ESTLS_TX_DROOP : ESTLS_TX_COLLAPSE),
+        age < ESTLSI_TX_STALE ? (uint32_t)(ESTLSI_TX_STALE - age) << 16
+                              : ESTLSI_TX_HOUR_MS);
+}
+
+/* The load against what is known of the cell. */
+static void estlsi_tx_weigh(const estls_tx *tx, const estls_tx_job *job,
+                            estlsi_tx_model *m, estls_tx_segment *one,
+                            estls_tx_plan *plan)
+{
+    const uint16_t age = estlsi_tx_age(tx, job->now);
+    const uint32_t since = job->now - tx->t0;
+    const int fits = estlsi_tx_carries(tx, job, m, plan);
+
+    plan->reason = (uint8_t)(plan->level ? ESTLS_TX_LOWER : ESTLS_TX_FINE);
+    if (fits && !plan->level && age < ESTLSI_TX_OLD) { return; }
+    if (age >= ESTLSI_TX_STALE && tx->board->probe_uA) {
+        estlsi_tx_probe(tx, plan, job, ESTLS_TX_STALE);
+    } else if ((tx->flags & ESTLSI_TX_BURST) && since < ESTLSI_TX_SETTLE_MS &&
+               job->slack_ms >= ESTLSI_TX_SETTLE_MS - since) {
+        estlsi_tx_wait(plan, job, ESTLS_TX_RECOVERING,
+                       ESTLSI_TX_SETTLE_MS - since);
+    } else if (fits) {
+        return;
+    } else if (!job->uA && job->us && estlsi_tx_split(tx, m, one, plan)) {
+        plan->reason = ESTLS_TX_SPLIT;
+    } else if (!job->uA && age >= ESTLSI_TX_STALE) {
+        /* no probe can tell otherwise: the least, once an hour */
+        plan->level = estlsi_tx_least(tx->board);
+        plan->reason = ESTLS_TX_STALE;
+    } else {
+        estlsi_tx_defer(tx, job, plan);
+    }
+}
+
+/* What is left of the hold-off, ms.  It is kept as it goes by, for a reset in
+ * the middle of it. */
+static uint32_t estlsi_tx_held(estls_tx *tx, uint32_t now)
+{
+    estls_tx_guard *g = tx->board->guard;
+    uint32_t s;
+
+    if (!g || !g->hold_s) { return 0; }
+    s = (uint32_t)(now - tx->t0) / 1000;
+    if (s) {
+        g->hold_s = (uint16_t)(s < g->hold_s ? g->hold_s - s : 0);
+        tx->t0 += s * 1000;
+        estlsi_tx_keep(tx);
+    }
+    return g->hold_s * 1000ul;
+}
+
+/* A cell that has risen so far is another one. */
+static void estlsi_tx_notice(estls_tx *tx, const estls_tx_job *job)
+{
+    const uint32_t since = job->now - tx->t0;
+
+    if (tx->rest_mV && job->mV >= tx->rest_mV + ESTLSI_TX_NEW_CELL_MV) {
+        tx->fast = 0;
+        tx->slow = 0;
+        tx->reading[0] = 0;
+        tx->reading[1] = 0;
+        tx->flags = 0;
+        if (tx->board->log) { tx->board->log->best = 0; }
+        estlsi_tx_forgive(tx);
+        estlsi_tx_keep(tx);
+    }
+    tx->rest_mV = job->mV;
+    tx->flags &= (uint8_t)~ESTLSI_TX_RESTED;
+    if (!(tx->flags & ESTLSI_TX_BURST) || since >= ESTLSI_TX_REST_MS) {
+        tx->flags |= ESTLSI_TX_RESTED;
+    }
+}
+
+/* Is there a reason to wait before the load is looked at? */
+static int estlsi_tx_refused(estls_tx *tx, const estls_tx_job *job,
+                             estls_tx_plan *plan)
+{
+    uint32_t ms;
+
+    if (job->expiry_ms < 0) {
+        plan->reason = ESTLS_TX_EXPIRED;
+        return 1;
+    }
+    if (job->uA > ESTLSI_TX_UA_MAX || (job->uA && !job->us)) {
+        plan->reason = ESTLS_TX_BAD_LOAD;
+        return 1;
+    }
+    if (!estlsi_tx_adc_ok(tx->board, job->mV)) {
+        estlsi_tx_wait(plan, job, ESTLS_TX_BAD_ADC, 10);
+        return 1;
+    }
+    estlsi_tx_notice(tx, job);
+    ms = estlsi_tx_held(tx, job->now);
+    if (ms) {
+        estlsi_tx_wait(plan, job, ESTLS_TX_HOLD, ms);
+    } else if (job->mV <= plan->floor_mV) {
+        estlsi_tx_wait(plan, job, ESTLS_TX_EMPTY, ESTLSI_TX_HOUR_MS);
+        ms = 1;
+    }
+    return ms != 0;
+}
+
+/* A plan by the model, for a job that nothing stands against. */
+static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
+                           estls_tx_plan *plan)
+{
+    estls_tx_segment one;
+    estlsi_tx_model m;
+    uint32_t ms;
+
+    one.us = job->us;
+    one.uA = 0;
+    estlsi_tx_load(&m, tx->board, job->us ? &one : NULL);
+    if (tx->fast) {
+        estlsi_tx_cell_now(tx, &m, job->mV, job->now);
+        estlsi_tx_weigh(tx, job, &m, &one, plan);
+    } else if (tx->board->probe_uA) {
+        estlsi_tx_probe(tx, plan, job, ESTLS_TX_UNKNOWN);
+    } else {
+        plan->level = estlsi_tx_least(tx->board);
+        plan->reason = ESTLS_TX_UNKNOWN;
+    }
+    if (plan->action != ESTLS_TX_SEND) { return; }
+    m.uA = job->uA ? job->uA : tx->board->level[plan->level].uA;
+    one.us = plan->us;
+    plan->uC = estlsi_tx_charge(&m);
+    if (!job->urgent && !estlsi_tx_afford(tx->board, job->now, plan->uC, &ms)) {
+        estlsi_tx_wait(plan, job, ESTLS_TX_BUDGET, ms);
+    }
+}
+
+ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
+                           estls_tx_plan *plan)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->action = ESTLS_TX_DROP;
+    plan->reason = ESTLS_TX_NO_DATA;
+    if (!estlsi_tx_usable(tx)) { return ESTLS_E_STATE; }
+    plan->floor_mV = estlsi_tx_floor(tx->board);
+    plan->esr_mOhm = estlsi_tx_unpack(tx->fast);
+    if (estlsi_tx_refused(tx, job, plan)) { return ESTLS_OK; }
+    if (estlsi_tx_age(tx, job->now) < ESTLSI_TX_FRESH) {
+        plan->floor_mV =
+            (uint16_t)(tx->board->brownout_mV +
+                       (plan->floor_mV - tx->board->brownout_mV) / 6);
+    }
+    plan->action = ESTLS_TX_SEND;
+    plan->us = job->us;
+    estlsi_tx_plan(tx, job, plan);
+    return ESTLS_OK;
+}
+
+ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan)
+{
+    const estls_tx_board *b = tx->board;
+
+    if (!estlsi_tx_usable(tx) || plan->level >= b->level_count) { return; }
+    tx->level = plan->level;
+    estlsi_tx_spend(b, plan->uC);
+    if (b->guard) {
+        b->guard->phase =
+            (uint8_t)((b->guard->phase & 0xf0) | (plan->level + 1));
+    }
+    if (b->log) {
+        b->log->attempts++;
+        b->log->level = plan->level;
+    }
+    estlsi_tx_keep(tx);
+}
+
+/* We are alive: that takes something off what killed us before. */
+static void estlsi_tx_survived(const estls_tx *tx)
+{
+    estls_tx_guard *g = tx->board->guard;
+
+    if (!g) { return; }
+    g->phase &= 0xf0;
+    if (g->deaths && !--g->deaths) { g->phase = 0; }
+}
+
+/* 1: half of the margin is gone. */
+static int estlsi_tx_near(const estls_tx_board *b, uint16_t mV)
+{
+    return mV < b->brownout_mV + (estlsi_tx_floor(b) - b->brownout_mV) / 2;
+}
+
+static uint8_t estlsi_tx_teach(estls_tx *tx, const estls_tx_sample *s,
+                               uint8_t level)
+{
+    estls_tx_segment one;
+    estlsi_tx_model m;
+    uint16_t code;
+    uint8_t reason;
+
+    one.us = s->us;
+    one.uA = 0;
+    estlsi_tx_load(&m, tx->board, s->us ? &one : NULL);
+    m.uA = tx->board->level[level].uA;
+    reason = estlsi_tx_explain(&m, s, &code);
+    if (reason) { return reason; }
+    estlsi_tx_reading(tx, code, s->now);
+    if (tx->board->log) { tx->board->log->burst = code; }
+    return ESTLS_TX_FINE;
+}
+
+static void estlsi_tx_log_pair(estls_tx_log *log, const estls_tx_sample *s,
+                               int near)
+{
+    log->rest_mV = s->rest_mV;
+    log->loaded_mV = s->loaded_mV;
+    log->near_misses = (uint16_t)(log->near_misses + (near != 0));
+    if (!log->lowest_mV || s->loaded_mV < log->lowest_mV) {
+        log->lowest_mV = s->loaded_mV;
+    }
+}
+
+ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
+{
+    uint8_t reason = ESTLS_TX_FINE;
+    int near = 0;
+
+    if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
+    estlsi_tx_survived(tx);
+    tx->t0 = s->now;
+    tx->flags |= ESTLSI_TX_BURST;
+    if (s->loaded_mV) {
+        reason = estlsi_tx_pair_ok(tx, s);
+        near = !reason && estlsi_tx_near(tx->board, s->loaded_mV);
+        if (!reason && tx->board->log) {
+            estlsi_tx_log_pair(tx->board->log, s, near);
+        }
+        if (!reason && tx->level < tx->board->level_count &&
+            (tx->flags & ESTLSI_TX_RESTED)) {
+            reason = estlsi_tx_teach(tx, s, tx->level);
+        }
+    }
+    estlsi_tx_keep(tx);
+    return near ? (uint8_t)ESTLS_TX_DROOP : reason;
+}
+
+/* What one segment, or at a level the burst, brings the voltage down to. */
+static uint16_t estlsi_tx_would(const estls_tx *tx, uint16_t mV,
+                                const estls_tx_segment *one, uint8_t level)
+{
+    estlsi_tx_model m;
+
+    estlsi_tx_load(&m, tx->board, one);
+    estlsi_tx_cell_now(tx, &m, mV, (uint32_t)tx->stamp << 16);
+    m.uA = tx->board->level[level].uA;
+    return estlsi_tx_burst(&m);
+}
+
+ESTLS_API int estls_tx_flash_ok(const estls_tx *tx, uint16_t mV)
+{
+    /* as much as any: a page of nRF52 takes 85 ms, of STM32 40 ms at 7 mA */
+    static const estls_tx_segment write = {100000, 10000};
+
+    if (!estlsi_tx_usable(tx) || !estlsi_tx_adc_ok(tx->board, mV) ||
+        (tx->board->guard && (tx->board->guard->phase & 15))) {
+        return 0;
+    }
+    return tx->fast &&
+           estlsi_tx_would(tx, mV, &write, 0) >= estlsi_tx_floor(tx->board);
+}
+
+ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV)
+{
+    const estls_tx_log *log;
+    uint16_t floor;
+
+    if (!estlsi_tx_usable(tx) || !tx->fast) { return ESTLS_TX_NO_DATA; }
+    if (!estlsi_tx_adc_ok(tx->board, mV)) { return ESTLS_TX_BAD_ADC; }
+    log = tx->board->log;
+    floor = (uint16_t)(estlsi_tx_floor(tx->board) + 100);
+    if (mV <= floor) { return ESTLS_TX_EMPTY; }
+    if (estlsi_tx_would(tx, mV, NULL, estlsi_tx_least(tx->board)) < floor) {
+        return ESTLS_TX_DROOP;
+    }
+    return (uint8_t)(log && log->best &&
+                             estlsi_tx_unpack(tx->fast) >
+                                 4 * estlsi_tx_unpack(log->best)
+                         ? ESTLS_TX_CELL_OLD
+                         : ESTLS_TX_FINE);
+}
+
+/* -- what happened --------------------------------------------------------- */
+
+static int estlsi_tx_say(const estls_io *io, const char *text, size_t n)
+{
+    return io->write(io->user, text, n) == (int)n ? (int)ESTLS_OK
+                                                  : (int)ESTLS_E_IO;
+}
+
+/* name and a number */
+static int estlsi_tx_field(const estls_io *io, const char *name, uint32_t v)
+{
+    char digits[10];
+    uint8_t i = sizeof digits;
+
+    do {
+        digits[--i] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    return estlsi_tx_say(io, name, strlen(name)) |
+           estlsi_tx_say(io, digits + i, sizeof digits - i);
+}
+
+ESTLS_API int estls_tx_report(const estls_tx *tx, const estls_io *io)
+{
+    const estls_tx_log *log;
+    int rc;
+
+    if (!estlsi_tx_usable(tx) || !tx->board->log) { return ESTLS_E_STATE; }
+    log = tx->board->log;
+    rc = estlsi_tx_field(io, "tx attempts=", log->attempts);
+    rc |= estlsi_tx_field(io, " near=", log->near_misses);
+    rc |= estlsi_tx_field(io, " brownouts=", log->brownouts);
+    rc |= estlsi_tx_field(io, " boots=", log->boots);
+    rc |= estlsi_tx_field(io, " lowest_mV=", log->lowest_mV);
+    rc |= estlsi_tx_field(io, " rest_mV=", log->rest_mV);
+    rc |= estlsi_tx_field(io, " loaded_mV=", log->loaded_mV);
+    rc |= estlsi_tx_field(io, " esr_mOhm=", estlsi_tx_unpack(log->fast));
+    rc |= estlsi_tx_field(io, " slow_mOhm=", estlsi_tx_unpack(log->slow));
+    rc |= estlsi_tx_field(io, " probe_mOhm=", estlsi_tx_unpack(log->probe));
+    rc |= estlsi_tx_field(io, " burst_mOhm=", estlsi_tx_unpack(log->burst));
+    rc |= estlsi_tx_field(io, " level=", log->level);
+    rc |= estlsi_tx_field(io, " phase=", log->phase);
+    rc |= estlsi_tx_field(io, " hold_s=", log->hold_s);
+    rc |= estlsi_tx_say(io, "\r\n", 2);
+    return rc ? (int)ESTLS_E_IO : (int)ESTLS_OK;
+}
+
+/* Bursts droop more than the ESR of a probe explains: with no reservoir at
+ * all, would that explain it? */
+static uint8_t estlsi_tx_excess(const estls_tx *tx)
+{
+    const estls_tx_log *log = tx->board->log;
+    estlsi_tx_model m;
+
+    estlsi_tx_load(&m, tx->board, NULL);
+    memset(&m.cell, 0, sizeof m.cell);
+    m.cell.mV = log->rest_mV;
+    m.cell.r0_mOhm = estlsi_tx_unpack(log->probe);
+    m.uA =
+        tx->board->level[log->level < tx->board->level_count ? log->level : 0]
+            .uA;
+    m.nF = 0;
+    return (uint8_t)(estlsi_tx_burst(&m) <= log->loaded_mV + ESTLSI_TX_NOISE_MV
+                         ? ESTLS_TX_NO_RESERVOIR
+                         : ESTLS_TX_LOAD_LARGER);
+}
+
+/* Does the burst at the first level fit with a part of R0, of 2^20? */
+static int estlsi_tx_fits(const estls_tx *tx, const estls_tx_cell *cell,
+                          uint32_t part)
+{
+    estls_tx_cell c = *cell;
+
+    c.r0_mOhm = estlsi_tx_toward(0, c.r0_mOhm, part);
+    return estls_tx_predict(&c, tx->board, tx->board->level[0].uA) >=
+           estlsi_tx_floor(tx->board);
+}
+
+ESTLS_API uint8_t estls_tx_diagnose(const estls_tx *tx, uint16_t mV,
+                                    int8_t celsius, uint32_t *nF)
+{
+    const estls_tx_log *log;
+    estls_tx_cell cell;
+    uint32_t warm = 1ul << 20;
+
+    *nF = 0;
+    if (!estlsi_tx_usable(tx) || !tx->fast) { return ESTLS_TX_NO_DATA; }
+    if (!estlsi_tx_adc_ok(tx->board, mV)) { return ESTLS_TX_BAD_ADC; }
+    if (mV <= estlsi_tx_floor(tx->board)) { return ESTLS_TX_EMPTY; }
+    log = tx->board->log;
+    memset(&cell, 0, sizeof cell);
+    cell.mV = mV;
+    cell.r0_mOhm = estlsi_tx_unpack(tx->fast);
+    *nF = estls_tx_capacitor(&cell, tx->board, tx->board->level[0].uA);
+    if (log && log->probe && log->burst &&
+        estlsi_tx_unpack(log->burst) > estlsi_tx_unpack(log->probe) * 3 / 2) {
+        return estlsi_tx_excess(tx);
+    }
+    if (estlsi_tx_fits(tx, &cell, warm)) { return ESTLS_TX_FINE; }
+    /* ESR falls by 3.9 % a degree, to that of a room of 21 */
+    for (; celsius < 21; celsius++) { warm -= warm / 26; }
+    if (estlsi_tx_fits(tx, &cell, warm)) { return ESTLS_TX_CELL_COLD; }
+    return (uint8_t)(*nF <= 470000 ? ESTLS_TX_NO_RESERVOIR : ESTLS_TX_CELL_OLD);
+}
 
 #endif /* ESTLS_IMPLEMENTATION */
 
