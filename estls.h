@@ -1275,12 +1275,15 @@ typedef struct estls_tx_board {
 /* 24 bytes on 32-bit machines.  One for each cell. */
 typedef struct estls_tx {
     uint16_t self;
-    uint8_t level; /* of the last burst */
-    uint8_t flags;
+    uint8_t level; /* of the last burst, and flags */
+    uint8_t slow;  /* what seconds of load add to ESR, 64 is as much again */
     const estls_tx_board *board;
-    uint16_t fast; /* ESR within a burst, packed; as in the log */
-    uint16_t slow;
-    uint16_t reading[2]; /* the last two, for a median */
+    uint16_t fast;  /* ESR within a burst, packed; as in the log */
+    uint16_t alpha; /* what the board's burst meets of it, packed; ... */
+    uint16_t
+        fixed;     /* ... its other segments, as so much more uA, packed; ... */
+    uint8_t share; /* ... and how much of the droop counts in its power */
+    uint8_t before; /* the reading before the last */
     uint16_t rest_mV;
     uint16_t stamp; /* when ESR was learnt, in 65.536 s */
     uint32_t t0;    /* of the hold-off, or of the end of the last burst */
@@ -1325,7 +1328,7 @@ typedef struct estls_tx_plan {
     uint16_t lowest_mV; /* predicted; 0: collapse */
     uint16_t floor_mV;  /* what it must not fall below */
     uint32_t esr_mOhm;  /* that was reckoned with; 0: unknown */
-    uint32_t uC;        /* charge that it takes */
+    uint32_t uC;        /* charge that it takes; 0: there is no budget */
 } estls_tx_plan;
 
 /* A measured pair: at rest, and at the end of a load. */
@@ -1340,7 +1343,8 @@ typedef struct estls_tx_sample {
 /* Once after each reset, before the radio is used.  Reads guard and log,
  * which may hold garbage.  board is borrowed for good.  E_ARG: no level, or
  * one of no current or beyond 2 A; no or too many segments; brownout_mV 0 or
- * above 6000.  Then all else answers E_STATE. */
+ * above 6000; margin_mV above 2000; nominal_mV above 8000.  Then all else
+ * answers E_STATE. */
 ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
                             uint32_t now) ESTLSI_CHECKED;
 /* Job in, plan out; plan is always filled.  OK or E_STATE (plan: DROP). */
@@ -5655,15 +5659,15 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
  * >>tx
  * ====================================================================== */
 
-enum {                      /* flags */
-       ESTLSI_TX_KNOWN = 3, /* readings of ESR so far, 3: or more */
-       ESTLSI_TX_BURST = 4, /* t0 is the end of a burst */
-       ESTLSI_TX_RESTED = 8 /* the last job's mV was at rest */
+enum { /* flags, beside a level of 0 to 14; 15: none */
+       ESTLSI_TX_LEVEL = 15,
+       ESTLSI_TX_BURST = 16, /* t0 is the end of a burst */
+       ESTLSI_TX_RESTED = 32 /* the last job's mV was at rest */
 };
 
 enum {
     ESTLSI_TX_SEGMENTS = 8,
-    ESTLSI_TX_LEVELS = 15, /* a guard's phase keeps one in four bits */
+    ESTLSI_TX_LEVELS = 14, /* a guard's phase keeps one in four bits */
     ESTLSI_TX_PIECES = 8,  /* of a segment, where the model shall be exact */
     ESTLSI_TX_MARGIN_MV = 150,
     ESTLSI_TX_MARGIN_MIN_MV = 100,
@@ -5675,7 +5679,7 @@ enum {
     ESTLSI_TX_FRESH = 14,      /* a quarter of an hour, in 65.536 s ... */
     ESTLSI_TX_STALE = 55,      /* ... an hour ... */
     ESTLSI_TX_OLD = 330,       /* ... six hours ... */
-    ESTLSI_TX_DOUBLED = 512,   /* ... and when ESR may have doubled */
+    ESTLSI_TX_DOUBLED = 511,   /* ... and when ESR may have doubled */
     ESTLSI_TX_REST_MS = 100,   /* from a burst to a rest voltage */
     ESTLSI_TX_SETTLE_MS = 2000 /* for the slow ESR, 4 time constants */
 };
@@ -5761,25 +5765,31 @@ static uint32_t estlsi_tx_ratio(uint32_t us, uint32_t a, uint32_t b)
     return us > sixteen ? sixteen : us;
 }
 
+static uint16_t estlsi_tx_share(uint16_t a, uint16_t b)
+{
+    return (uint16_t)((uint32_t)a * b >> 16);
+}
+
 /* 1 - exp(-x), x and the result with 20 binary places. */
 static uint32_t estlsi_tx_rise(uint32_t x)
 {
     uint32_t y;
-    uint16_t f;
+    uint16_t f, p;
 
-    if (x >= 13ul << 20) { return 1ul << 20; }
+    if (x >= (uint32_t)13 << 20) { return (uint32_t)1 << 20; }
     if (x < 1ul << 16) { /* x (1 - x/2 + x^2/6) */
-        y = x / 2 - estlsi_tx_part(x, (uint16_t)x) / 96;
+        f = (uint16_t)x;
+        y = x / 2 - estlsi_tx_share(f, f) / 96u;
         return x - estlsi_tx_part(x, (uint16_t)y) / 16;
     }
-    /* 2^-y = 2^-n 2^-f, by a polynomial of degree 4 within 4e-6 */
-    y = estlsi_tx_part(x, 47274) >> 3; /* log2 e; 16 places */
-    f = (uint16_t)y;
-    x = 3492 - estlsi_tx_part(448, f);
-    x = 15698 - estlsi_tx_part(x, f);
-    x = 45422 - estlsi_tx_part(x, f);
-    x = 65536 - estlsi_tx_part(x, f);
-    return (1ul << 20) - (x << 4 >> (y >> 16));
+    /* 2^-y = 2^-n 2^-f, by a polynomial of degree 4 within 1e-4 */
+    y = (x >> 8) * 47274u; /* log2 e; 27 places */
+    f = (uint16_t)(y >> 11);
+    p = (uint16_t)(3492 - estlsi_tx_share(448, f));
+    p = (uint16_t)(15698 - estlsi_tx_share(p, f));
+    p = (uint16_t)(45422 - estlsi_tx_share(p, f));
+    x = 65536 - (uint32_t)estlsi_tx_share(p, f);
+    return ((uint32_t)1 << 20) - (x << 4 >> (y >> 27));
 }
 
 static uint16_t estlsi_tx_root(uint32_t x)
@@ -5814,26 +5824,251 @@ static uint32_t estlsi_tx_unpack(uint16_t code)
     return (uint32_t)(0x800 | (code & 0x7ff)) << ((code >> 11) - 1);
 }
 
-/* -- the model -------------------------------------------------------------
+/* -- a burst in one formula ------------------------------------------------
+ *
+ * To a current I for t the reservoir answers with a droop of I R k, k = 1 -
+ * exp(-t / (R + ESR) C), and forgets it as 1 - k; so all segments of a burst
+ * add up to I R x at the end of its last pulse, with x <= 1, and seconds of
+ * its mean current to I R1 more.  At constant power the current grows with
+ * the droop D.  Of that a share s counts, 1 where the voltage settles and
+ * about 1/2 where it falls in a straight line: D (V - s D) = I R x V(nominal),
+ * and where that has no root there is no operating point. */
+
+typedef struct estlsi_tx_load {
+    const estls_tx_segment *segment;
+    uint32_t r;  /* mOhm, fast ... */
+    uint32_t r1; /* ... and slow; 0: the load is short */
+    uint32_t nF;
+    uint32_t alpha;   /* what the level's current meets, ohms times s ... */
+    uint32_t fixed;   /* ... and what the other segments add, 1/8 mV */
+    uint16_t mOhm;    /* ESR of the reservoir */
+    uint16_t nominal; /* mV; 0: constant current */
+    uint16_t rest;    /* mV */
+    uint16_t share;   /* s, of 2^16 */
+    uint8_t count;
+    uint8_t repeat;
+    uint8_t shift; /* brings the segments' currents into 16 bits */
+} estlsi_tx_load;
+
+/* Droops for a unit of current, in shares of 2^16. */
+typedef struct estlsi_tx_reply {
+    uint16_t x;
+    uint16_t xs; /* x s */
+    uint16_t y;  /* of the currents that segments name, uA / 2^shift */
+} estlsi_tx_reply;
+
+static void estlsi_tx_load_of(estlsi_tx_load *l, const estls_tx_board *b,
+                              const estls_tx_segment *one)
+{
+    memset(l, 0, sizeof *l);
+    l->segment = one ? one : b->segment;
+    l->count = one ? 1 : b->segment_count;
+    l->repeat = one || !b->repeat ? 1 : b->repeat;
+    if (b->constant_power) {
+        l->nominal = b->nominal_mV;
+        if (!l->nominal) { l->nominal = 3000; }
+    }
+    l->nF = b->reservoir_nF;
+    l->mOhm = b->reservoir_mOhm;
+}
+
+/* A segment's answer.  Its own pulse weighs in s by [k - x (1 - k)] / k^2,
+ * within 3 % and above. */
+static void estlsi_tx_answer(estlsi_tx_reply *a, uint16_t k, uint16_t uA)
+{
+    const uint16_t left = (uint16_t)~k;
+    uint16_t mean, k4;
+
+    a->y = estlsi_tx_share(a->y, left);
+    a->xs = estlsi_tx_share(a->xs, left);
+    if (uA) {
+        a->x = estlsi_tx_share(a->x, left);
+        a->y = (uint16_t)(a->y + estlsi_tx_share(uA, k));
+        return;
+    }
+    k4 = estlsi_tx_share(k, k);
+    k4 = estlsi_tx_share(k4, k4);
+    mean = (uint16_t)(0x8000u + estlsi_tx_share(k, 10923) +
+                      estlsi_tx_share(k4, 21845));
+    mean = estlsi_tx_share(estlsi_tx_share((uint16_t)~a->x, k), mean);
+    a->xs = (uint16_t)(a->xs + estlsi_tx_share(k, (uint16_t)(a->x + mean)));
+    a->x = (uint16_t)(estlsi_tx_share(a->x, left) + k);
+}
+
+/* All segments once.  Leaves in peak the answer at the end of the last pulse,
+ * and returns what is left of an older one. */
+static uint16_t estlsi_tx_round(const estlsi_tx_load *l, const uint16_t *k,
+                                estlsi_tx_reply *a, estlsi_tx_reply *peak)
+{
+    uint16_t left = 0xffff;
+    uint8_t i;
+
+    for (i = 0; i < l->count; i++) {
+        estlsi_tx_answer(a, k[i], (uint16_t)(l->segment[i].uA >> l->shift));
+        left = estlsi_tx_share(left, (uint16_t)~k[i]);
+        if (!l->segment[i].uA || !i) { *peak = *a; }
+    }
+    return left;
+}
+
+/* The whole train: one round, what rounds leave behind, and the last round. */
+static void estlsi_tx_train(const estlsi_tx_load *l, const uint16_t *k,
+                            estlsi_tx_reply *peak)
+{
+    estlsi_tx_reply a, first;
+    uint16_t left, x;
+    uint8_t i;
+
+    memset(&a, 0, sizeof a);
+    left = estlsi_tx_round(l, k, &a, peak);
+    if (l->repeat < 2) { return; }
+    first = a;
+    for (i = 2; i < l->repeat; i++) {
+        x = a.x;
+        a.x = (uint16_t)(first.x + estlsi_tx_share(a.x, left));
+        a.xs = (uint16_t)(first.xs + estlsi_tx_share(a.xs, left));
+        a.y = (uint16_t)(first.y + estlsi_tx_share(a.y, left));
+        if (a.x == x) { break; }
+    }
+    (void)estlsi_tx_round(l, k, &a, peak);
+}
+
+/* mOhm -> ohms, 1/8 mV for 2^16 uA */
+static uint32_t estlsi_tx_ohms(uint32_t mOhm)
+{
+    return estlsi_tx_part(mOhm, 34360); /* 65536 / 125000 */
+}
+
+/* ohms uA -> 1/8 mV */
+static uint32_t estlsi_tx_drop(uint32_t ohms, uint32_t uA)
+{
+    uint8_t shift = 0;
+
+    for (; uA >> 16; shift++) { uA >>= 1; }
+    ohms = estlsi_tx_part(ohms, (uint16_t)uA);
+    if (!shift) { return ohms; }
+    return ohms >> 16 ? (uint32_t)1 << 21 : ohms << shift;
+}
+
+/* What seconds of the mean current add. */
+static void estlsi_tx_slow(estlsi_tx_load *l)
+{
+    uint32_t us = 0, level = 0, fixed = 0;
+    uint32_t r1;
+    uint8_t i;
+
+    for (i = 0; i < l->count; i++) {
+        us += l->segment[i].us;
+        level += l->segment[i].uA ? 0 : l->segment[i].us;
+        fixed += estlsi_tx_mul(l->segment[i].us, l->segment[i].uA, 10);
+    }
+    r1 = estlsi_tx_toward(0, l->r1,
+                          estlsi_tx_rise(estlsi_tx_ratio(
+                              us * l->repeat, ESTLSI_TX_TAU_US, 1000000)));
+    r1 = estlsi_tx_ohms(r1);
+    l->fixed += estlsi_tx_drop(r1, fixed / ((us >> 10) + 1));
+    for (; us >> 16; us >>= 1) { level >>= 1; }
+    l->alpha += estlsi_tx_part(r1, (uint16_t)((level << 16) / (us + 1)));
+}
+
+/* k for each segment, and the shift. */
+static void estlsi_tx_rises(estlsi_tx_load *l, uint16_t *k)
+{
+    const estls_tx_segment *s = l->segment;
+    uint32_t x;
+    uint8_t i, j;
+
+    for (i = 0; i < l->count; i++) {
+        while (s[i].uA >> l->shift >> 16) { l->shift++; }
+        for (j = 0; j < i && s[j].us != s[i].us; j++) {}
+        if (j < i) { /* as long as another */
+            k[i] = k[j];
+            continue;
+        }
+        x = estlsi_tx_ratio(s[i].us, l->r + l->mOhm, l->nF);
+        x = estlsi_tx_rise(x) >> 4;
+        k[i] = (uint16_t)(x > 0xffff ? 0xffff : x);
+    }
+}
+
+/* From r, r1, nF and mOhm: alpha, fixed and share. */
+static void estlsi_tx_reckon(estlsi_tx_load *l)
+{
+    const uint32_t ohms = estlsi_tx_ohms(l->r);
+    uint16_t k[ESTLSI_TX_SEGMENTS];
+    estlsi_tx_reply peak;
+    uint16_t x;
+
+    estlsi_tx_rises(l, k);
+    estlsi_tx_train(l, k, &peak);
+    if (l->mOhm > l->r >> 8) { /* the reservoir is not ideal */
+        x = (uint16_t)(((uint32_t)l->mOhm << 12) / ((l->r + l->mOhm) >> 4));
+        x = estlsi_tx_share((uint16_t)~peak.x, x);
+        peak.x = (uint16_t)(peak.x + x);
+    }
+    l->alpha = estlsi_tx_part(ohms, peak.x);
+    l->fixed = peak.y ? estlsi_tx_drop(ohms, (uint32_t)peak.y << l->shift) : 0;
+    x = estlsi_tx_share(peak.x, peak.x);
+    l->share = (uint16_t)(peak.xs < x ? ((uint32_t)peak.xs << 16) / x : 0xffff);
+    if (l->r1) { estlsi_tx_slow(l); }
+    l->share |= 0xff; /* as it is kept */
+    if (l->nominal) {
+        l->alpha = estlsi_tx_part(l->alpha, l->share);
+        l->fixed = estlsi_tx_part(l->fixed, l->share);
+    }
+}
+
+/* s D at nominal voltage times that, (1/8 mV)^2. */
+static uint32_t estlsi_tx_power(const estlsi_tx_load *l, uint32_t uA)
+{
+    const uint32_t drop = estlsi_tx_drop(l->alpha, uA) + l->fixed;
+
+    if (drop >> 16) { return ESTLSI_TX_NEVER; }
+    return (uint32_t)(uint16_t)drop * (uint16_t)(l->nominal * 8u);
+}
+
+/* Does the voltage stay above need, mV? */
+static int estlsi_tx_above(const estlsi_tx_load *l, uint32_t uA, uint16_t need)
+{
+    uint16_t d = (uint16_t)((l->rest - need) * 8u);
+
+    if (need >= l->rest) { return 0; }
+    if (!l->nominal) { return estlsi_tx_drop(l->alpha, uA) + l->fixed <= d; }
+    d = estlsi_tx_share(d, l->share);
+    return estlsi_tx_power(l, uA) <= (uint32_t)d * (uint16_t)(l->rest * 8u - d);
+}
+
+/* The lowest voltage, mV; 0: collapse. */
+static uint16_t estlsi_tx_lowest(const estlsi_tx_load *l, uint32_t uA)
+{
+    const uint16_t v = (uint16_t)(l->rest * 8u);
+    uint32_t d, square;
+
+    if (l->nominal) {
+        d = estlsi_tx_power(l, uA);
+        square = (uint32_t)v * v;
+        if (d > square >> 2) { return 0; }
+        d = (uint16_t)(v - estlsi_tx_root(square - (d << 2))) >> 1;
+        d = d * (uint16_t)(0xffffu / (uint8_t)(l->share >> 8)) >> 8;
+    } else {
+        d = estlsi_tx_drop(l->alpha, uA) + l->fixed;
+    }
+    return (uint16_t)(d < v ? (v - d) >> 3 : 0);
+}
+
+/* -- the model, step by step -----------------------------------------------
  *
  * All voltages are droops below rest, in 1/8 mV, and those that add up over
  * many pieces in 1/2048 mV.  Within a piece of a segment the reservoir moves
- * toward I R0 + slow as k = 1 - exp(-t / (R0 + ESR) C); the node is off by
- * the reservoir's ESR, a.  A load of constant power draws more as the voltage
- * falls: its current is taken to change in a straight line with the voltage,
- * which is never optimistic, and the end voltage solves V^2 - A V + B = 0.
- * No root: no operating point. */
+ * toward I R0 + slow as k; the node is off by the reservoir's ESR, a.  A load
+ * of constant power is taken to change its current in a straight line with
+ * the voltage, which is never optimistic, and the end voltage solves V^2 - A V
+ * + B = 0.  No root: no operating point. */
 
 typedef struct estlsi_tx_model {
-    const estls_tx_segment *segment;
+    estlsi_tx_load load;
     estls_tx_cell cell;
     uint32_t uA; /* of a segment that names none */
-    uint32_t nF;
-    uint16_t mOhm;    /* ESR of the reservoir */
-    uint16_t nominal; /* mV; 0: constant current */
-    uint8_t count;
-    uint8_t repeat;
-    uint8_t exact;
     /* where it is */
     uint8_t shift;
     uint16_t rest; /* 1/8 mV */
@@ -5855,20 +6090,6 @@ typedef struct estlsi_tx_piece {
     uint32_t k2;
 } estlsi_tx_piece;
 
-static void estlsi_tx_load(estlsi_tx_model *m, const estls_tx_board *b,
-                           const estls_tx_segment *one)
-{
-    m->segment = one ? one : b->segment;
-    m->count = one ? 1 : b->segment_count;
-    m->repeat = one || !b->repeat ? 1 : b->repeat;
-    m->nominal = (uint16_t)(!b->constant_power ? 0
-                            : b->nominal_mV    ? b->nominal_mV
-                                               : 3000);
-    m->nF = b->reservoir_nF;
-    m->mOhm = b->reservoir_mOhm;
-    m->exact = 0;
-}
-
 /* How far a time constant comes in one of n pieces of us. */
 static uint32_t estlsi_tx_follow(uint32_t us, uint32_t tau_us, uint8_t n)
 {
@@ -5880,11 +6101,12 @@ static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
                               estlsi_tx_piece *f)
 {
     const estls_tx_cell *c = &m->cell;
-    const uint32_t x = estlsi_tx_ratio(us, c->r0_mOhm + m->mOhm, m->nF) / n;
+    const uint32_t x =
+        estlsi_tx_ratio(us, c->r0_mOhm + m->load.mOhm, m->load.nF) / n;
     uint32_t k4;
 
     f->k = estlsi_tx_rise(n > 1 && x >= (1ul << 24) / n ? 1ul << 24 : x);
-    if (m->nominal) {
+    if (m->load.nominal) {
         /* [k - x (1 - k)] / k^2, within 3 % and above */
         k4 = estlsi_tx_toward(0, f->k, f->k);
         k4 = estlsi_tx_toward(0, k4, k4);
@@ -5899,7 +6121,8 @@ static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
         f->k1 = c->r1_mOhm ? estlsi_tx_follow(us, c->tau1_us, n) : 0;
         f->k2 = c->r2_mOhm ? estlsi_tx_follow(us, c->tau2_us, n) : 0;
     }
-    return ((f->k & (m->nominal ? 0xfffff : 0)) | f->k1 | f->k2) < 1ul << 16;
+    return ((f->k & (m->load.nominal ? 0xfffff : 0)) | f->k1 | f->k2) <
+           1ul << 16;
 }
 
 /* Moves d toward what a drop across R0 makes across r. */
@@ -5952,7 +6175,7 @@ static uint16_t estlsi_tx_solve(const estlsi_tx_model *m,
 }
 
 /* One piece at constant power.  0: collapse. */
-static int estlsi_tx_power(estlsi_tx_model *m, const estlsi_tx_piece *f)
+static int estlsi_tx_powered(estlsi_tx_model *m, const estlsi_tx_piece *f)
 {
     const uint32_t d1 = m->d1;
     const uint32_t d2 = m->d2;
@@ -5989,29 +6212,28 @@ static int estlsi_tx_current(estlsi_tx_model *m, const estlsi_tx_piece *f,
 /* A whole segment.  0: collapse. */
 static int estlsi_tx_run(estlsi_tx_model *m, uint32_t us, uint32_t uA)
 {
-    /* mOhm uA / 125,000 = 1/8 mV */
-    uint32_t ir = estlsi_tx_mul(m->cell.r0_mOhm, uA, 17);
+    const uint32_t ir = estlsi_tx_drop(estlsi_tx_ohms(m->cell.r0_mOhm), uA);
     estlsi_tx_piece f;
     uint8_t pieces = 1;
     int ok = 1;
 
-    ir += estlsi_tx_part(ir, 3183);
     m->shift = ir >> 16 ? 4 : 0;
-    m->z = estlsi_tx_mul(ir, m->nominal * 8ul, (int8_t)m->shift);
+    m->z = estlsi_tx_mul(ir, m->load.nominal * 8ul, (int8_t)m->shift);
     m->node = m->store >> 8;
-    if (!estlsi_tx_piece_of(m, us, 1, &f) && m->exact) {
+    if (!estlsi_tx_piece_of(m, us, 1, &f)) {
         pieces = ESTLSI_TX_PIECES;
         (void)estlsi_tx_piece_of(m, us, pieces, &f);
     }
     while (pieces-- && ok) {
-        ok = m->nominal ? estlsi_tx_power(m, &f) : estlsi_tx_current(m, &f, ir);
+        ok = m->load.nominal ? estlsi_tx_powered(m, &f)
+                             : estlsi_tx_current(m, &f, ir);
     }
     return ok;
 }
 
 static void estlsi_tx_start(estlsi_tx_model *m)
 {
-    uint32_t esr = m->mOhm;
+    uint32_t esr = m->load.mOhm;
     uint32_t r = m->cell.r0_mOhm + esr;
 
     for (; r >> 16; r >>= 1) { esr >>= 1; }
@@ -6023,61 +6245,19 @@ static void estlsi_tx_start(estlsi_tx_model *m)
     m->d2 = 0;
 }
 
-/* All segments once.  0: collapse. */
-static int estlsi_tx_round(estlsi_tx_model *m, uint32_t *low)
-{
-    const estls_tx_segment *s = m->segment;
-    const estls_tx_segment *end = s + m->count;
-
-    for (; s != end; s++) {
-        if (!estlsi_tx_run(m, s->us, s->uA ? s->uA : m->uA)) { return 0; }
-        if (m->node > *low) { *low = m->node; }
-    }
-    return 1;
-}
-
-/* Passes over n rounds that are like the two before, the first of which left
- * the reservoir at first: what it is left at goes on in a geometric series,
- * and R1 follows the mean current. */
-static void estlsi_tx_pass(estlsi_tx_model *m, uint8_t n, uint32_t first,
-                           uint32_t low)
-{
-    const uint32_t more = m->store > first ? m->store - first : 0;
-    uint32_t us = 0;
-    uint32_t mean = 0;
-    uint8_t i;
-
-    if (more < first) {
-        m->store = first + estlsi_tx_mul(more, first, 0) / (first - more);
-    }
-    for (i = 0; i < m->count; i++) {
-        us += m->segment[i].us;
-        mean += estlsi_tx_mul(m->segment[i].us,
-                              m->segment[i].uA ? m->segment[i].uA : m->uA, 10);
-    }
-    mean = estlsi_tx_mul(mean / ((us >> 10) + 1), m->cell.r0_mOhm, 17);
-    if (m->nominal) {
-        mean = estlsi_tx_mul(mean, m->nominal * 8ul, 0) / (m->rest - low);
-    }
-    m->d1 = estlsi_tx_lag(m->d1, mean, m->cell.r1_mOhm, m->cell.r0_mOhm,
-                          estlsi_tx_follow(us * n, m->cell.tau1_us, 1));
-    m->slow = (m->d1 + m->d2) >> 8;
-}
-
 /* The burst from the start.  Its lowest voltage, mV; 0: collapse. */
 static uint16_t estlsi_tx_burst(estlsi_tx_model *m)
 {
+    const estls_tx_segment *s;
     uint32_t low = 0;
-    uint32_t first = 0;
-    uint8_t i;
+    uint8_t times, i;
 
     estlsi_tx_start(m);
-    for (i = 0; i < m->repeat; i++) {
-        if (!estlsi_tx_round(m, &low)) { return 0; }
-        if (i == 0) { first = m->store; }
-        if (i == 1 && m->repeat > 3 && !m->exact) {
-            i = (uint8_t)(m->repeat - 2);
-            estlsi_tx_pass(m, (uint8_t)(m->repeat - 3), first, low);
+    for (times = m->load.repeat; times--;) {
+        for (i = 0; i < m->load.count; i++) {
+            s = &m->load.segment[i];
+            if (!estlsi_tx_run(m, s->us, s->uA ? s->uA : m->uA)) { return 0; }
+            if (m->node > low) { low = m->node; }
         }
     }
     return (uint16_t)((m->rest - low) >> 3);
@@ -6087,10 +6267,9 @@ static uint16_t estlsi_tx_burst(estlsi_tx_model *m)
 static int estlsi_tx_exact(estlsi_tx_model *m, const estls_tx_cell *cell,
                            const estls_tx_board *board, uint32_t uA)
 {
-    estlsi_tx_load(m, board, NULL);
+    estlsi_tx_load_of(&m->load, board, NULL);
     m->cell = *cell;
     m->uA = uA;
-    m->exact = 1;
     return cell->mV && cell->mV <= 8000 && uA && uA <= ESTLSI_TX_UA_MAX &&
            cell->r0_mOhm <= ESTLSI_TX_MOHM_MAX &&
            cell->r1_mOhm <= ESTLSI_TX_MOHM_MAX &&
@@ -6111,8 +6290,7 @@ static uint32_t estlsi_tx_rest(estlsi_tx_model *m, uint32_t drop)
     uint32_t t = 0;
     uint32_t us;
 
-    m->nominal = 0;
-    m->exact = 0;
+    m->load.nominal = 0;
     while (m->node > drop && t < ESTLSI_TX_HOUR_MS * 1000 / 2) {
         us = 8 + t / 8;
         (void)estlsi_tx_run(m, us, 0);
@@ -6152,14 +6330,49 @@ ESTLS_API uint32_t estls_tx_capacitor(const estls_tx_cell *cell,
     uint16_t code = 0;
 
     if (!estlsi_tx_exact(&m, cell, board, uA)) { return ESTLSI_TX_NEVER; }
-    m.nF = 0;
+    m.load.nF = 0;
     if (estlsi_tx_burst(&m) >= floor) { return 0; }
     for (; step; step >>= 1) { /* the largest that is not enough */
         if ((code | step) > most) { continue; }
-        m.nF = estlsi_tx_unpack(code | step);
+        m.load.nF = estlsi_tx_unpack(code | step);
         if (estlsi_tx_burst(&m) < floor) { code |= step; }
     }
     return code >= most ? ESTLSI_TX_NEVER : estlsi_tx_unpack(code + 1);
+}
+
+/* -- what is known of the cell --------------------------------------------- */
+
+/* Unless it was learnt it is a third of the fast. */
+static uint32_t estlsi_tx_slow_of(const estls_tx *tx)
+{
+    const uint32_t fast = estlsi_tx_unpack(tx->fast);
+
+    return tx->slow ? (fast >> 6) * tx->slow : fast / 3;
+}
+
+/* The load against the cell as it was learnt; the slow ESR where it is long. */
+static void estlsi_tx_meet(const estls_tx *tx, estlsi_tx_load *l)
+{
+    uint32_t us = 0;
+    uint8_t i;
+
+    l->r = estlsi_tx_unpack(tx->fast);
+    for (i = 0; i < l->count; i++) { us += l->segment[i].us; }
+    if (us * l->repeat >= ESTLSI_TX_LONG_US) { l->r1 = estlsi_tx_slow_of(tx); }
+    estlsi_tx_reckon(l);
+}
+
+/* What the board's burst makes of the ESR, so that a question need not. */
+static void estlsi_tx_settle(estls_tx *tx)
+{
+    estlsi_tx_load l;
+
+    estlsi_tx_load_of(&l, tx->board, NULL);
+    estlsi_tx_meet(tx, &l);
+    tx->alpha = estlsi_tx_pack(l.alpha);
+    tx->share = (uint8_t)(l.share >> 8);
+    tx->fixed = estlsi_tx_pack(
+        l.alpha ? estlsi_tx_mul(l.fixed, 0xffffffff / l.alpha, 16) : 0);
 }
 
 /* -- what is retained ------------------------------------------------------ */
@@ -6202,7 +6415,7 @@ static void estlsi_tx_keep(const estls_tx *tx)
     }
     if (log) {
         log->fast = tx->fast;
-        log->slow = tx->slow;
+        log->slow = estlsi_tx_pack(estlsi_tx_slow_of(tx));
         log->crc = estlsi_tx_log_crc(log);
     }
 }
@@ -6241,7 +6454,6 @@ static void estlsi_tx_recall(estls_tx *tx)
         return;
     }
     tx->fast = g->esr;
-    tx->flags = (uint8_t)(g->esr ? 1 : 0);
     if (g->phase & 15) { estlsi_tx_died(tx, g); }
 }
 
@@ -6261,17 +6473,20 @@ static void estlsi_tx_spend(const estls_tx_board *b, uint32_t uC)
     }
 }
 
+/* Numbers that everything else may rely on. */
+static int estlsi_tx_limits_ok(const estls_tx_board *b)
+{
+    return b->level_count && b->level_count <= ESTLSI_TX_LEVELS &&
+           b->segment_count && b->segment_count <= ESTLSI_TX_SEGMENTS &&
+           b->brownout_mV && b->brownout_mV <= 6000 && b->margin_mV <= 2000 &&
+           b->nominal_mV <= 8000 && b->probe_uA <= ESTLSI_TX_UA_MAX;
+}
+
 static int estlsi_tx_board_ok(const estls_tx_board *b)
 {
     uint8_t i;
 
-    if (!b->level || !b->level_count || b->level_count > ESTLSI_TX_LEVELS ||
-        !b->segment || !b->segment_count ||
-        b->segment_count > ESTLSI_TX_SEGMENTS || !b->brownout_mV ||
-        b->brownout_mV > 6000 || b->margin_mV > 2000 ||
-        b->probe_uA > ESTLSI_TX_UA_MAX) {
-        return 0;
-    }
+    if (!b->level || !b->segment || !estlsi_tx_limits_ok(b)) { return 0; }
     for (i = 0; i < b->level_count; i++) {
         if (!b->level[i].uA || b->level[i].uA > ESTLSI_TX_UA_MAX) { return 0; }
     }
@@ -6289,10 +6504,11 @@ ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
     tx->board = board;
     tx->t0 = now;
     tx->stamp = (uint16_t)((now >> 16) - ESTLSI_TX_STALE);
-    tx->level = 0xff;
+    tx->level = ESTLSI_TX_LEVEL;
     tx->self = (uint16_t)estlsi_core_mark(tx);
     if (board->log) { estlsi_tx_log_boot(tx); }
     if (board->guard) { estlsi_tx_recall(tx); }
+    if (tx->fast) { estlsi_tx_settle(tx); }
     estlsi_tx_spend(board, board->boot_uC);
     estlsi_tx_keep(tx);
     return ESTLS_OK;
@@ -6328,65 +6544,58 @@ static int estlsi_tx_adc_ok(const estls_tx_board *b, uint16_t mV)
     return mV && mV <= 8000 && !(b->full_scale_mV && mV >= b->full_scale_mV);
 }
 
-/* Which R0 explains the pair?  Puts its code; else a reason. */
-static uint8_t estlsi_tx_invert(estlsi_tx_model *m, uint16_t loaded_mV,
-                                uint16_t *code)
+/* Which ESR explains the pair?  Puts its code; else a reason. */
+static uint8_t estlsi_tx_explain(estlsi_tx_load *l, const estls_tx_sample *s,
+                                 uint32_t uA, uint16_t *code)
 {
     const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
-    const uint16_t droop = (uint16_t)(m->cell.mV - loaded_mV);
+    uint16_t droop = 0;
     uint16_t step = 0x8000;
     uint16_t c = 0;
-    uint16_t low;
 
+    l->rest = s->rest_mV;
+    if (s->loaded_mV < s->rest_mV) {
+        droop = (uint16_t)(s->rest_mV - s->loaded_mV);
+    }
     for (; step; step >>= 1) { /* the largest that explains no more */
         if ((c | step) > most) { continue; }
-        m->cell.r0_mOhm = estlsi_tx_unpack(c | step);
-        if (estlsi_tx_burst(m) >= loaded_mV) { c |= step; }
+        l->r = estlsi_tx_unpack(c | step);
+        estlsi_tx_reckon(l);
+        if (estlsi_tx_lowest(l, uA) >= s->rest_mV - droop) { c |= step; }
     }
     *code = c ? c : 1;
     if (droop < ESTLSI_TX_NOISE_MV) { return ESTLS_TX_FINE; }
     /* at t = RC / 2 a quarter more R makes a twentieth more droop */
-    m->cell.r0_mOhm = estlsi_tx_unpack(c);
-    m->cell.r0_mOhm += m->cell.r0_mOhm / 4;
-    low = estlsi_tx_burst(m);
-    return (uint8_t)(c >= most || low + droop / 20 > loaded_mV
+    l->r = estlsi_tx_unpack(c);
+    l->r += l->r / 4;
+    estlsi_tx_reckon(l);
+    return (uint8_t)(c >= most ||
+                             estlsi_tx_lowest(l, uA) + droop / 20 > s->loaded_mV
                          ? ESTLS_TX_TOO_SHORT
                          : ESTLS_TX_FINE);
 }
 
-/* The middle one of the last three readings; the higher of the first two. */
-static uint16_t estlsi_tx_middle(estls_tx *tx, uint16_t code)
-{
-    const uint16_t a = tx->reading[0];
-    const uint16_t b = tx->reading[1];
-    const uint16_t high = a > b ? a : b;
-    const uint16_t low = a > b ? b : a;
-
-    tx->reading[1] = a;
-    tx->reading[0] = code;
-    return code > high ? (low ? high : code) : code < low ? low : code;
-}
-
 /* Takes a reading in.  Up at once, since optimism kills, but by one reading
- * alone no more than by half; down by halves, not below two of three. */
+ * alone no more than by half; down by halves, and not by one reading alone. */
 static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
 {
-    const uint16_t middle = estlsi_tx_middle(tx, code);
+    estls_tx_log *log = tx->board->log;
+    const uint16_t before = (uint16_t)(tx->before << 8);
     const uint16_t most = (uint16_t)(tx->fast + 1024);
 
-    if (!tx->fast || code > tx->fast) {
-        if (tx->fast && code > most) { code = middle > most ? middle : most; }
+    tx->before = (uint8_t)(code >> 8);
+    if (!tx->fast) {
+        tx->fast = code;
+    } else if (code > tx->fast) {
+        if (code > most && before <= most) { code = most; }
         tx->fast = code;
     } else {
-        if (middle > code) { code = middle < tx->fast ? middle : tx->fast; }
+        if (before > code) { code = before < tx->fast ? before : tx->fast; }
         tx->fast = (uint16_t)(tx->fast - (tx->fast - code + 1) / 2);
     }
-    if ((tx->flags & ESTLSI_TX_KNOWN) != ESTLSI_TX_KNOWN) { tx->flags++; }
     tx->stamp = (uint16_t)(now >> 16);
-    if (tx->board->log &&
-        (!tx->board->log->best || tx->fast < tx->board->log->best)) {
-        tx->board->log->best = tx->fast;
-    }
+    if (log && (!log->best || tx->fast < log->best)) { log->best = tx->fast; }
+    estlsi_tx_settle(tx);
 }
 
 static uint8_t estlsi_tx_pair_ok(const estls_tx *tx, const estls_tx_sample *s)
@@ -6401,20 +6610,21 @@ static uint8_t estlsi_tx_pair_ok(const estls_tx *tx, const estls_tx_sample *s)
     return ESTLS_TX_FINE;
 }
 
-/* Which R0 explains what m does to the rest voltage? */
-static uint8_t estlsi_tx_explain(estlsi_tx_model *m, const estls_tx_sample *s,
-                                 uint16_t *code)
+/* The ESR of a long load, of which the fast one is a part. */
+static void estlsi_tx_seconds(estls_tx *tx, uint32_t mOhm)
 {
-    memset(&m->cell, 0, sizeof m->cell);
-    m->cell.mV = s->rest_mV;
-    return estlsi_tx_invert(
-        m, s->loaded_mV < s->rest_mV ? s->loaded_mV : s->rest_mV, code);
+    const uint32_t fast = estlsi_tx_unpack(tx->fast);
+    uint32_t slow = mOhm > fast ? mOhm - fast : 0;
+
+    slow = fast > 63 ? slow / (fast >> 6) : 0;
+    tx->slow = (uint8_t)(slow < 1 ? 1 : slow > 255 ? 255 : slow);
+    estlsi_tx_settle(tx);
 }
 
 ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
 {
     estls_tx_segment one;
-    estlsi_tx_model m;
+    estlsi_tx_load l;
     uint16_t code;
     uint8_t reason;
 
@@ -6425,21 +6635,18 @@ ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
         return ESTLS_TX_BAD_LOAD;
     }
     one.us = s->us;
-    one.uA = s->uA;
-    estlsi_tx_load(&m, tx->board, &one);
-    m.nominal = 0;
-    reason = estlsi_tx_explain(&m, s, &code);
+    one.uA = 0;
+    estlsi_tx_load_of(&l, tx->board, &one);
+    l.nominal = 0;
+    reason = estlsi_tx_explain(&l, s, s->uA, &code);
     if (reason == ESTLS_TX_TOO_SHORT && tx->fast &&
-        estlsi_tx_ratio(s->us, estlsi_tx_unpack(tx->fast), m.nF) <= 1ul << 19) {
+        estlsi_tx_ratio(s->us, estlsi_tx_unpack(tx->fast), l.nF) <= 1ul << 19) {
         /* still more than can be measured */
         tx->stamp = (uint16_t)(s->now >> 16);
     }
     if (reason) { return reason; }
     if (s->us >= ESTLSI_TX_SLOW_US) {
-        tx->slow = estlsi_tx_pack(
-            estlsi_tx_unpack(code) > estlsi_tx_unpack(tx->fast)
-                ? estlsi_tx_unpack(code) - estlsi_tx_unpack(tx->fast)
-                : 1);
+        estlsi_tx_seconds(tx, estlsi_tx_unpack(code));
     } else {
         estlsi_tx_reading(tx, code, s->now);
         if (tx->board->log) { tx->board->log->probe = code; }
@@ -6455,25 +6662,26 @@ static uint16_t estlsi_tx_age(const estls_tx *tx, uint32_t now)
     return (uint16_t)((now >> 16) - tx->stamp);
 }
 
-/* A cell's fast ESR as it may be by now: the older, the higher; the slow one
- * where the load is long.  Unless it was learnt it is half of the fast. */
-static void estlsi_tx_cell_now(const estls_tx *tx, estlsi_tx_model *m,
-                               uint16_t mV, uint32_t now)
+/* The load against the cell as it may be by now: the older what was learnt,
+ * the higher. */
+static void estlsi_tx_meet_now(const estls_tx *tx, estlsi_tx_load *l,
+                               uint32_t now)
 {
-    const uint32_t fast = estlsi_tx_unpack(tx->fast);
     uint16_t age = estlsi_tx_age(tx, now);
-    uint32_t us = 0;
-    uint8_t i;
 
-    if (age > ESTLSI_TX_DOUBLED) { age = ESTLSI_TX_DOUBLED; }
-    memset(&m->cell, 0, sizeof m->cell);
-    m->cell.mV = mV;
-    m->cell.r0_mOhm = fast + (fast * age >> 9);
-    for (i = 0; i < m->count; i++) { us += m->segment[i].us; }
-    if (us * m->repeat >= ESTLSI_TX_LONG_US) {
-        m->cell.r1_mOhm = tx->slow ? estlsi_tx_unpack(tx->slow) : fast / 2;
-        m->cell.tau1_us = ESTLSI_TX_TAU_US;
+    if (l->segment == tx->board->segment) {
+        l->alpha = estlsi_tx_unpack(tx->alpha);
+        l->share = (uint16_t)(tx->share << 8 | 0xff);
+        l->fixed = tx->fixed
+                       ? estlsi_tx_drop(l->alpha, estlsi_tx_unpack(tx->fixed))
+                       : 0;
+    } else {
+        estlsi_tx_meet(tx, l);
     }
+    if (age > ESTLSI_TX_DOUBLED) { age = ESTLSI_TX_DOUBLED; }
+    age = (uint16_t)(age << (age < ESTLSI_TX_FRESH ? 5 : 7));
+    l->alpha += estlsi_tx_part(l->alpha, age);
+    l->fixed += estlsi_tx_part(l->fixed, age);
 }
 
 static uint8_t estlsi_tx_least(const estls_tx_board *b)
@@ -6516,18 +6724,23 @@ static void estlsi_tx_probe(const estls_tx *tx, estls_tx_plan *plan,
 {
     const estls_tx_board *b = tx->board;
     estls_tx_segment one;
-    estlsi_tx_model m;
+    estlsi_tx_load l;
 
-    one.uA = b->probe_uA;
-    estlsi_tx_load(&m, b, &one);
-    m.nominal = 0;
+    one.uA = 0;
     one.us = 0;
-    estlsi_tx_cell_now(tx, &m, job->mV, job->now);
-    if (!tx->fast) { m.cell.r0_mOhm = 100000; }
-    one.us = estlsi_tx_mul(m.cell.r0_mOhm * 3, m.nF, 20);
+    estlsi_tx_load_of(&l, b, &one);
+    l.nominal = 0;
+    l.rest = job->mV;
+    l.r = estlsi_tx_unpack(tx->fast);
+    l.r = l.r ? l.r + l.r / 8 : 100000u;
+    one.us = estlsi_tx_mul(l.r * 3, l.nF, 20);
     if (one.us < 3000) { one.us = 3000; }
     if (one.us > ESTLSI_TX_SLOW_US / 2) { one.us = ESTLSI_TX_SLOW_US / 2; }
-    while (one.us > 16 && estlsi_tx_burst(&m) < plan->floor_mV) {
+    for (;;) {
+        estlsi_tx_reckon(&l);
+        if (one.us < 16 || estlsi_tx_above(&l, b->probe_uA, plan->floor_mV)) {
+            break;
+        }
         one.us -= one.us / 4;
     }
     plan->action = ESTLS_TX_PROBE;
@@ -6536,71 +6749,77 @@ static void estlsi_tx_probe(const estls_tx *tx, estls_tx_plan *plan,
     plan->us = one.us;
 }
 
+static uint16_t estlsi_tx_sixth(uint16_t x)
+{
+    return estlsi_tx_share(x, 10923);
+}
+
 /* The first level that keeps above the floor; 0: there is none.  The very
  * first is for cells that carry it with ease: in a droop of a sixth constant
  * power takes a fifth more charge, and a weak cell has none to spare. */
-static int estlsi_tx_choose(const estls_tx *tx, estlsi_tx_model *m,
+static int estlsi_tx_choose(const estls_tx *tx, const estlsi_tx_load *l,
                             estls_tx_plan *plan)
 {
     const estls_tx_board *b = tx->board;
-    uint16_t low, need;
+    const uint16_t ease = (uint16_t)(l->rest - estlsi_tx_sixth(l->rest));
+    uint16_t need;
     uint8_t i;
 
     for (i = 0; i < b->level_count; i++) {
         if (estlsi_tx_banned(tx, i)) { continue; }
-        m->uA = b->level[i].uA;
-        low = estlsi_tx_burst(m);
         need = plan->floor_mV;
-        if (!i && b->level_count > 1 && need < m->cell.mV - m->cell.mV / 6) {
-            need = (uint16_t)(m->cell.mV - m->cell.mV / 6);
-        }
-        if (low > plan->lowest_mV) { plan->lowest_mV = low; }
-        if (low >= need) {
+        if (!i && b->level_count > 1 && need < ease) { need = ease; }
+        if (estlsi_tx_above(l, b->level[i].uA, need)) {
             plan->level = i;
             return 1;
         }
     }
+    plan->level = estlsi_tx_least(b);
     return 0;
 }
 
 /* The longest piece of the job, to 1/64 of it, at the first level that takes
  * one; and the pause behind it.  0: there is none. */
-static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_model *m,
+static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_load *l,
                            estls_tx_segment *one, estls_tx_plan *plan)
 {
+    const estls_tx_board *b = tx->board;
     const uint32_t whole = one->us;
     uint32_t us = 0;
     uint32_t step;
     uint8_t i;
 
-    for (i = 0; i < tx->board->level_count && !us; i++) {
+    for (i = 0; i < b->level_count && !us; i++) {
         if (estlsi_tx_banned(tx, i)) { continue; }
-        m->uA = tx->board->level[i].uA;
         plan->level = i;
         for (step = whole / 2; step > whole / 128; step /= 2) {
             one->us = us + step;
-            if (estlsi_tx_burst(m) >= plan->floor_mV) { us += step; }
+            estlsi_tx_reckon(l);
+            if (estlsi_tx_above(l, b->level[i].uA, plan->floor_mV)) {
+                us += step;
+            }
         }
     }
-    if (!us) { return 0; }
     one->us = us;
+    estlsi_tx_reckon(l);
     plan->us = us;
-    plan->lowest_mV = estlsi_tx_burst(m);
-    plan->ms = estlsi_tx_rest(m, ESTLSI_TX_NOISE_MV * 8) / 1000 + 1;
-    return 1;
+    plan->ms = ESTLSI_TX_SETTLE_MS;
+    if (us < ESTLSI_TX_LONG_US) { plan->ms = us / 1000 + 1; }
+    return us != 0;
 }
 
 /* uA us -> uC, for what the plan sends. */
-static uint32_t estlsi_tx_charge(const estlsi_tx_model *m)
+static uint32_t estlsi_tx_charge(const estlsi_tx_load *l, uint32_t level_uA)
 {
     uint32_t uC = 0;
+    uint32_t uA;
     uint8_t i;
 
-    for (i = 0; i < m->count; i++) {
-        uC += estlsi_tx_mul(m->segment[i].us,
-                            m->segment[i].uA ? m->segment[i].uA : m->uA, 20);
+    for (i = 0; i < l->count; i++) {
+        uA = l->segment[i].uA;
+        uC += estlsi_tx_mul(l->segment[i].us, uA ? uA : level_uA, 16);
     }
-    uC *= m->repeat;
+    uC = (uC * l->repeat) >> 4;
     return uC + estlsi_tx_part(uC, 3183);
 }
 
@@ -6624,16 +6843,6 @@ static int estlsi_tx_afford(const estls_tx_board *b, uint32_t now, uint32_t uC,
     return 0;
 }
 
-/* Does the load, at one of the levels or another, keep above the floor? */
-static int estlsi_tx_carries(const estls_tx *tx, const estls_tx_job *job,
-                             estlsi_tx_model *m, estls_tx_plan *plan)
-{
-    if (!job->uA) { return estlsi_tx_choose(tx, m, plan); }
-    m->uA = job->uA;
-    plan->lowest_mV = estlsi_tx_burst(m);
-    return plan->lowest_mV >= plan->floor_mV;
-}
-
 /* Nothing fits, and what is known is fresh: until it is stale. */
 static void estlsi_tx_defer(const estls_tx *tx, const estls_tx_job *job,
                             estls_tx_plan *plan)
@@ -6647,30 +6856,42 @@ static void estlsi_tx_defer(const estls_tx *tx, const estls_tx_job *job,
                               : ESTLSI_TX_HOUR_MS);
 }
 
+/* Is the cell still weak from the last burst, and has the job time? */
+static int estlsi_tx_recovers(const estls_tx *tx, const estls_tx_job *job,
+                              estls_tx_plan *plan)
+{
+    const uint32_t since = job->now - tx->t0;
+
+    if (!(tx->level & ESTLSI_TX_BURST) || since >= ESTLSI_TX_SETTLE_MS ||
+        job->slack_ms < ESTLSI_TX_SETTLE_MS - since) {
+        return 0;
+    }
+    estlsi_tx_wait(plan, job, ESTLS_TX_RECOVERING, ESTLSI_TX_SETTLE_MS - since);
+    return 1;
+}
+
 /* The load against what is known of the cell. */
 static void estlsi_tx_weigh(const estls_tx *tx, const estls_tx_job *job,
-                            estlsi_tx_model *m, estls_tx_segment *one,
+                            estlsi_tx_load *l, estls_tx_segment *one,
                             estls_tx_plan *plan)
 {
     const uint16_t age = estlsi_tx_age(tx, job->now);
-    const uint32_t since = job->now - tx->t0;
-    const int fits = estlsi_tx_carries(tx, job, m, plan);
+    const int fits = job->uA ? estlsi_tx_above(l, job->uA, plan->floor_mV)
+                             : estlsi_tx_choose(tx, l, plan);
 
+    plan->lowest_mV = estlsi_tx_lowest(
+        l, job->uA ? job->uA : tx->board->level[plan->level].uA);
     plan->reason = (uint8_t)(plan->level ? ESTLS_TX_LOWER : ESTLS_TX_FINE);
     if (fits && !plan->level && age < ESTLSI_TX_OLD) { return; }
     if (age >= ESTLSI_TX_STALE && tx->board->probe_uA) {
         estlsi_tx_probe(tx, plan, job, ESTLS_TX_STALE);
-    } else if ((tx->flags & ESTLSI_TX_BURST) && since < ESTLSI_TX_SETTLE_MS &&
-               job->slack_ms >= ESTLSI_TX_SETTLE_MS - since) {
-        estlsi_tx_wait(plan, job, ESTLS_TX_RECOVERING,
-                       ESTLSI_TX_SETTLE_MS - since);
-    } else if (fits) {
+    } else if (estlsi_tx_recovers(tx, job, plan) || fits) {
         return;
-    } else if (!job->uA && job->us && estlsi_tx_split(tx, m, one, plan)) {
+    } else if (!job->uA && job->us && estlsi_tx_split(tx, l, one, plan)) {
         plan->reason = ESTLS_TX_SPLIT;
+        plan->lowest_mV = estlsi_tx_lowest(l, tx->board->level[plan->level].uA);
     } else if (!job->uA && age >= ESTLSI_TX_STALE) {
-        /* no probe can tell otherwise: the least, once an hour */
-        plan->level = estlsi_tx_least(tx->board);
+        /* no probe can tell otherwise: the least level, once an hour */
         plan->reason = ESTLS_TX_STALE;
     } else {
         estlsi_tx_defer(tx, job, plan);
@@ -6702,17 +6923,16 @@ static void estlsi_tx_notice(estls_tx *tx, const estls_tx_job *job)
     if (tx->rest_mV && job->mV >= tx->rest_mV + ESTLSI_TX_NEW_CELL_MV) {
         tx->fast = 0;
         tx->slow = 0;
-        tx->reading[0] = 0;
-        tx->reading[1] = 0;
-        tx->flags = 0;
+        tx->before = 0;
+        tx->level = ESTLSI_TX_LEVEL;
         if (tx->board->log) { tx->board->log->best = 0; }
         estlsi_tx_forgive(tx);
         estlsi_tx_keep(tx);
     }
     tx->rest_mV = job->mV;
-    tx->flags &= (uint8_t)~ESTLSI_TX_RESTED;
-    if (!(tx->flags & ESTLSI_TX_BURST) || since >= ESTLSI_TX_REST_MS) {
-        tx->flags |= ESTLSI_TX_RESTED;
+    tx->level &= (uint8_t)~ESTLSI_TX_RESTED;
+    if (!(tx->level & ESTLSI_TX_BURST) || since >= ESTLSI_TX_REST_MS) {
+        tx->level |= ESTLSI_TX_RESTED;
     }
 }
 
@@ -6750,15 +6970,16 @@ static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
                            estls_tx_plan *plan)
 {
     estls_tx_segment one;
-    estlsi_tx_model m;
+    estlsi_tx_load l;
     uint32_t ms;
 
     one.us = job->us;
     one.uA = 0;
-    estlsi_tx_load(&m, tx->board, job->us ? &one : NULL);
+    estlsi_tx_load_of(&l, tx->board, job->us ? &one : NULL);
     if (tx->fast) {
-        estlsi_tx_cell_now(tx, &m, job->mV, job->now);
-        estlsi_tx_weigh(tx, job, &m, &one, plan);
+        l.rest = job->mV;
+        estlsi_tx_meet_now(tx, &l, job->now);
+        estlsi_tx_weigh(tx, job, &l, &one, plan);
     } else if (tx->board->probe_uA) {
         estlsi_tx_probe(tx, plan, job, ESTLS_TX_UNKNOWN);
     } else {
@@ -6766,9 +6987,10 @@ static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
         plan->reason = ESTLS_TX_UNKNOWN;
     }
     if (plan->action != ESTLS_TX_SEND) { return; }
-    m.uA = job->uA ? job->uA : tx->board->level[plan->level].uA;
+    if (!tx->board->budget) { return; }
     one.us = plan->us;
-    plan->uC = estlsi_tx_charge(&m);
+    plan->uC = estlsi_tx_charge(&l, job->uA ? job->uA
+                                            : tx->board->level[plan->level].uA);
     if (!job->urgent && !estlsi_tx_afford(tx->board, job->now, plan->uC, &ms)) {
         estlsi_tx_wait(plan, job, ESTLS_TX_BUDGET, ms);
     }
@@ -6787,7 +7009,8 @@ ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
     if (estlsi_tx_age(tx, job->now) < ESTLSI_TX_FRESH) {
         plan->floor_mV =
             (uint16_t)(tx->board->brownout_mV +
-                       (plan->floor_mV - tx->board->brownout_mV) / 6);
+                       estlsi_tx_sixth((uint16_t)(plan->floor_mV -
+                                                  tx->board->brownout_mV)));
     }
     plan->action = ESTLS_TX_SEND;
     plan->us = job->us;
@@ -6800,7 +7023,7 @@ ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan)
     const estls_tx_board *b = tx->board;
 
     if (!estlsi_tx_usable(tx) || plan->level >= b->level_count) { return; }
-    tx->level = plan->level;
+    tx->level = (uint8_t)((tx->level & ~ESTLSI_TX_LEVEL) | plan->level);
     estlsi_tx_spend(b, plan->uC);
     if (b->guard) {
         b->guard->phase =
@@ -6833,15 +7056,14 @@ static uint8_t estlsi_tx_teach(estls_tx *tx, const estls_tx_sample *s,
                                uint8_t level)
 {
     estls_tx_segment one;
-    estlsi_tx_model m;
+    estlsi_tx_load l;
     uint16_t code;
     uint8_t reason;
 
     one.us = s->us;
     one.uA = 0;
-    estlsi_tx_load(&m, tx->board, s->us ? &one : NULL);
-    m.uA = tx->board->level[level].uA;
-    reason = estlsi_tx_explain(&m, s, &code);
+    estlsi_tx_load_of(&l, tx->board, s->us ? &one : NULL);
+    reason = estlsi_tx_explain(&l, s, tx->board->level[level].uA, &code);
     if (reason) { return reason; }
     estlsi_tx_reading(tx, code, s->now);
     if (tx->board->log) { tx->board->log->burst = code; }
@@ -6862,21 +7084,23 @@ static void estlsi_tx_log_pair(estls_tx_log *log, const estls_tx_sample *s,
 ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
 {
     uint8_t reason = ESTLS_TX_FINE;
+    uint8_t level;
     int near = 0;
 
     if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
     estlsi_tx_survived(tx);
     tx->t0 = s->now;
-    tx->flags |= ESTLSI_TX_BURST;
+    tx->level |= ESTLSI_TX_BURST;
     if (s->loaded_mV) {
         reason = estlsi_tx_pair_ok(tx, s);
         near = !reason && estlsi_tx_near(tx->board, s->loaded_mV);
         if (!reason && tx->board->log) {
             estlsi_tx_log_pair(tx->board->log, s, near);
         }
-        if (!reason && tx->level < tx->board->level_count &&
-            (tx->flags & ESTLSI_TX_RESTED)) {
-            reason = estlsi_tx_teach(tx, s, tx->level);
+        level = tx->level & ESTLSI_TX_LEVEL;
+        if (!reason && level < tx->board->level_count &&
+            (tx->level & ESTLSI_TX_RESTED)) {
+            reason = estlsi_tx_teach(tx, s, level);
         }
     }
     estlsi_tx_keep(tx);
@@ -6885,27 +7109,27 @@ ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
 
 /* What one segment, or at a level the burst, brings the voltage down to. */
 static uint16_t estlsi_tx_would(const estls_tx *tx, uint16_t mV,
-                                const estls_tx_segment *one, uint8_t level)
+                                const estls_tx_segment *one, uint32_t uA)
 {
-    estlsi_tx_model m;
+    estlsi_tx_load l;
 
-    estlsi_tx_load(&m, tx->board, one);
-    estlsi_tx_cell_now(tx, &m, mV, (uint32_t)tx->stamp << 16);
-    m.uA = tx->board->level[level].uA;
-    return estlsi_tx_burst(&m);
+    estlsi_tx_load_of(&l, tx->board, one);
+    l.rest = mV;
+    estlsi_tx_meet(tx, &l);
+    return estlsi_tx_lowest(&l, uA);
 }
 
 ESTLS_API int estls_tx_flash_ok(const estls_tx *tx, uint16_t mV)
 {
     /* as much as any: a page of nRF52 takes 85 ms, of STM32 40 ms at 7 mA */
-    static const estls_tx_segment write = {100000, 10000};
+    static const estls_tx_segment write = {100000, 0};
 
     if (!estlsi_tx_usable(tx) || !estlsi_tx_adc_ok(tx->board, mV) ||
         (tx->board->guard && (tx->board->guard->phase & 15))) {
         return 0;
     }
     return tx->fast &&
-           estlsi_tx_would(tx, mV, &write, 0) >= estlsi_tx_floor(tx->board);
+           estlsi_tx_would(tx, mV, &write, 10000) >= estlsi_tx_floor(tx->board);
 }
 
 ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV)
@@ -6918,7 +7142,9 @@ ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV)
     log = tx->board->log;
     floor = (uint16_t)(estlsi_tx_floor(tx->board) + 100);
     if (mV <= floor) { return ESTLS_TX_EMPTY; }
-    if (estlsi_tx_would(tx, mV, NULL, estlsi_tx_least(tx->board)) < floor) {
+    if (estlsi_tx_would(tx, mV, NULL,
+                        tx->board->level[estlsi_tx_least(tx->board)].uA) <
+        floor) {
         return ESTLS_TX_DROOP;
     }
     return (uint8_t)(log && log->best &&
@@ -6980,17 +7206,17 @@ ESTLS_API int estls_tx_report(const estls_tx *tx, const estls_io *io)
 static uint8_t estlsi_tx_excess(const estls_tx *tx)
 {
     const estls_tx_log *log = tx->board->log;
-    estlsi_tx_model m;
+    const uint8_t level =
+        (uint8_t)(log->level < tx->board->level_count ? log->level : 0);
+    estlsi_tx_load l;
 
-    estlsi_tx_load(&m, tx->board, NULL);
-    memset(&m.cell, 0, sizeof m.cell);
-    m.cell.mV = log->rest_mV;
-    m.cell.r0_mOhm = estlsi_tx_unpack(log->probe);
-    m.uA =
-        tx->board->level[log->level < tx->board->level_count ? log->level : 0]
-            .uA;
-    m.nF = 0;
-    return (uint8_t)(estlsi_tx_burst(&m) <= log->loaded_mV + ESTLSI_TX_NOISE_MV
+    estlsi_tx_load_of(&l, tx->board, NULL);
+    l.nF = 0;
+    l.rest = log->rest_mV;
+    l.r = estlsi_tx_unpack(log->probe);
+    estlsi_tx_reckon(&l);
+    return (uint8_t)(estlsi_tx_lowest(&l, tx->board->level[level].uA) <=
+                             log->loaded_mV + ESTLSI_TX_NOISE_MV
                          ? ESTLS_TX_NO_RESERVOIR
                          : ESTLS_TX_LOAD_LARGER);
 }
