@@ -5860,16 +5860,18 @@ typedef struct estlsi_tx_reply {
 static void estlsi_tx_load_of(estlsi_tx_load *l, const estls_tx_board *b,
                               const estls_tx_segment *one)
 {
-    memset(l, 0, sizeof *l);
     l->segment = one ? one : b->segment;
     l->count = one ? 1 : b->segment_count;
     l->repeat = one || !b->repeat ? 1 : b->repeat;
+    l->nominal = 0;
     if (b->constant_power) {
         l->nominal = b->nominal_mV;
         if (!l->nominal) { l->nominal = 3000; }
     }
+    l->r1 = 0;
     l->nF = b->reservoir_nF;
     l->mOhm = b->reservoir_mOhm;
+    l->shift = 0;
 }
 
 /* A segment's answer.  Its own pulse weighs in s by [k - x (1 - k)] / k^2,
@@ -6018,24 +6020,26 @@ static void estlsi_tx_reckon(estlsi_tx_load *l)
     }
 }
 
-/* s D at nominal voltage times that, (1/8 mV)^2. */
-static uint32_t estlsi_tx_power(const estlsi_tx_load *l, uint32_t uA)
+/* What a current asks of the cell: the droop, or at constant power s D V at
+ * nominal voltage, (1/8 mV)^2. */
+static uint32_t estlsi_tx_asks(const estlsi_tx_load *l, uint32_t uA)
 {
     const uint32_t drop = estlsi_tx_drop(l->alpha, uA) + l->fixed;
 
+    if (!l->nominal) { return drop; }
     if (drop >> 16) { return ESTLSI_TX_NEVER; }
     return (uint32_t)(uint16_t)drop * (uint16_t)(l->nominal * 8u);
 }
 
-/* Does the voltage stay above need, mV? */
-static int estlsi_tx_above(const estlsi_tx_load *l, uint32_t uA, uint16_t need)
+/* As much as may be asked for the voltage to stay at need, mV. */
+static uint32_t estlsi_tx_bears(const estlsi_tx_load *l, uint16_t need)
 {
     uint16_t d = (uint16_t)((l->rest - need) * 8u);
 
     if (need >= l->rest) { return 0; }
-    if (!l->nominal) { return estlsi_tx_drop(l->alpha, uA) + l->fixed <= d; }
+    if (!l->nominal) { return d; }
     d = estlsi_tx_share(d, l->share);
-    return estlsi_tx_power(l, uA) <= (uint32_t)d * (uint16_t)(l->rest * 8u - d);
+    return (uint32_t)d * (uint16_t)(l->rest * 8u - d);
 }
 
 /* The lowest voltage, mV; 0: collapse. */
@@ -6045,13 +6049,13 @@ static uint16_t estlsi_tx_lowest(const estlsi_tx_load *l, uint32_t uA)
     uint32_t d, square;
 
     if (l->nominal) {
-        d = estlsi_tx_power(l, uA);
+        d = estlsi_tx_asks(l, uA);
         square = (uint32_t)v * v;
         if (d > square >> 2) { return 0; }
         d = (uint16_t)(v - estlsi_tx_root(square - (d << 2))) >> 1;
         d = d * (uint16_t)(0xffffu / (uint8_t)(l->share >> 8)) >> 8;
     } else {
-        d = estlsi_tx_drop(l->alpha, uA) + l->fixed;
+        d = estlsi_tx_asks(l, uA);
     }
     return (uint16_t)(d < v ? (v - d) >> 3 : 0);
 }
@@ -6695,15 +6699,17 @@ static uint8_t estlsi_tx_least(const estls_tx_board *b)
     return least;
 }
 
-/* What killed us is not tried again while that counts, nor is more; but
- * there is always the least. */
-static int estlsi_tx_banned(const estls_tx *tx, uint8_t level)
+/* What killed us is not tried again while that counts, nor is more: the
+ * current from which on levels are banned, but for the least. */
+static uint32_t estlsi_tx_banned(const estls_tx *tx)
 {
     const estls_tx_board *b = tx->board;
     const uint8_t died = (uint8_t)(b->guard ? b->guard->phase >> 4 : 0);
+    uint32_t least;
 
-    return died && b->level[level].uA >= b->level[died - 1].uA &&
-           level != estlsi_tx_least(b);
+    if (!died) { return ESTLSI_TX_NEVER; }
+    least = b->level[estlsi_tx_least(b)].uA;
+    return b->level[died - 1].uA > least ? b->level[died - 1].uA : least + 1;
 }
 
 /* Waits, or gives up where that is too long for the job. */
@@ -6738,7 +6744,8 @@ static void estlsi_tx_probe(const estls_tx *tx, estls_tx_plan *plan,
     if (one.us > ESTLSI_TX_SLOW_US / 2) { one.us = ESTLSI_TX_SLOW_US / 2; }
     for (;;) {
         estlsi_tx_reckon(&l);
-        if (one.us < 16 || estlsi_tx_above(&l, b->probe_uA, plan->floor_mV)) {
+        if (one.us < 16 || estlsi_tx_asks(&l, b->probe_uA) <=
+                               estlsi_tx_bears(&l, plan->floor_mV)) {
             break;
         }
         one.us -= one.us / 4;
@@ -6762,14 +6769,18 @@ static int estlsi_tx_choose(const estls_tx *tx, const estlsi_tx_load *l,
 {
     const estls_tx_board *b = tx->board;
     const uint16_t ease = (uint16_t)(l->rest - estlsi_tx_sixth(l->rest));
-    uint16_t need;
+    const uint32_t most = estlsi_tx_bears(l, plan->floor_mV);
+    const uint32_t banned = estlsi_tx_banned(tx);
+    uint32_t first = most;
+    uint32_t uA;
     uint8_t i;
 
+    if (b->level_count > 1 && ease > plan->floor_mV) {
+        first = estlsi_tx_bears(l, ease);
+    }
     for (i = 0; i < b->level_count; i++) {
-        if (estlsi_tx_banned(tx, i)) { continue; }
-        need = plan->floor_mV;
-        if (!i && b->level_count > 1 && need < ease) { need = ease; }
-        if (estlsi_tx_above(l, b->level[i].uA, need)) {
+        uA = b->level[i].uA;
+        if (uA < banned && estlsi_tx_asks(l, uA) <= (i ? most : first)) {
             plan->level = i;
             return 1;
         }
@@ -6784,18 +6795,20 @@ static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_load *l,
                            estls_tx_segment *one, estls_tx_plan *plan)
 {
     const estls_tx_board *b = tx->board;
+    const uint32_t banned = estlsi_tx_banned(tx);
     const uint32_t whole = one->us;
     uint32_t us = 0;
     uint32_t step;
     uint8_t i;
 
     for (i = 0; i < b->level_count && !us; i++) {
-        if (estlsi_tx_banned(tx, i)) { continue; }
+        if (b->level[i].uA >= banned) { continue; }
         plan->level = i;
         for (step = whole / 2; step > whole / 128; step /= 2) {
             one->us = us + step;
             estlsi_tx_reckon(l);
-            if (estlsi_tx_above(l, b->level[i].uA, plan->floor_mV)) {
+            if (estlsi_tx_asks(l, b->level[i].uA) <=
+                estlsi_tx_bears(l, plan->floor_mV)) {
                 us += step;
             }
         }
@@ -6876,7 +6889,8 @@ static void estlsi_tx_weigh(const estls_tx *tx, const estls_tx_job *job,
                             estls_tx_plan *plan)
 {
     const uint16_t age = estlsi_tx_age(tx, job->now);
-    const int fits = job->uA ? estlsi_tx_above(l, job->uA, plan->floor_mV)
+    const int fits = job->uA ? estlsi_tx_asks(l, job->uA) <=
+                                   estlsi_tx_bears(l, plan->floor_mV)
                              : estlsi_tx_choose(tx, l, plan);
 
     plan->lowest_mV = estlsi_tx_lowest(
