@@ -305,7 +305,9 @@ typedef struct estls_desc {
      * before each send, and before a heavy computation.  Return 0 to let it
      * go, else the milliseconds after which to ask again; timeout_ms or more
      * ends the session at once, with E_POWER.  While it waits, the session's
-     * own deadline runs.  Null: always go.  See >>tx.
+     * own deadline runs.  Null: always go.  See >>tx.  It may not call into
+     * the session or its link: set a flag, and queue AT+RFPOWER from the main
+     * loop before you let the send go.
      * Closing has 5 s for what is left to send: step until OK before it. */
     uint32_t (*gate)(void *user, estls_gate *ask);
 
@@ -1124,9 +1126,10 @@ ESTLS_API void estls_info(const estls *s, estls_report *out);
  *
  *     static const estls_tx_level levels[] = {{8, 16400}, {4, 11200},
  *                                             {0, 6400}, {-8, 4900}};
- *     static const estls_tx_segment event[] = {{376, 0}, {350, 5000}};
+ *     static const estls_tx_segment event[] = {{376, 0}, {350, 5000},
+ *                                 {376, 0}, {350, 5000}, {376, 0}};
  *     board.level = levels;     board.level_count = 4;
- *     board.segment = event;    board.segment_count = 2;  board.repeat = 3;
+ *     board.segment = event;    board.segment_count = 5;
  *     board.constant_power = 1; board.brownout_mV = 1750;
  *     board.reservoir_nF = 10000;
  *     board.probe_uA = 5000;    board.guard = &retained;
@@ -1237,7 +1240,8 @@ typedef struct estls_tx_budget {
 typedef struct estls_tx_board {
     const estls_tx_level *level;
     /* What one burst draws: the segments, repeat times (0: once).  8 segments
-     * at most. */
+     * at most.  List pauses within it (1 uA for none).  A question is answered
+     * in half of the time where the last segment is no pause. */
     const estls_tx_segment *segment;
     estls_tx_guard *guard;   /* null: no boot guard */
     estls_tx_log *log;       /* null: no flight recorder */
@@ -1291,7 +1295,9 @@ typedef struct estls_tx {
 
 typedef struct estls_tx_job {
     uint32_t now; /* ms, by your tick; may wrap */
-    uint16_t mV;  /* the cell, at rest, just measured */
+    /* The cell at rest, just measured: nothing but the sleep current has
+     * flowed for 5 RC, and for 2 s after a boot or a long load. */
+    uint16_t mV;
     /* 1: budget is no reason to wait.  Brown-out always is. */
     uint8_t urgent;
     /* Length, us: one load of that length, which may be split.  0: the burst
@@ -1350,7 +1356,8 @@ ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
 /* Job in, plan out; plan is always filled.  OK or E_STATE (plan: DROP). */
 ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
                            estls_tx_plan *plan) ESTLSI_CHECKED;
-/* The radio is about to be keyed at plan->level: marks it in the guard. */
+/* The radio is about to be keyed at plan->level: marks it in the guard.  A
+ * modem that dies of it while we do not: call estls_tx_boot again. */
 ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan);
 /* It is over, and we are alive.  sample: now; rest_mV, as in the job;
  * loaded_mV, sampled at the end of the last pulse, which is the lowest (0: not
@@ -1359,8 +1366,9 @@ ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan);
  * used. */
 ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *sample);
 /* Learns from a probe.  Returns FINE or why it was not used: BAD_ADC,
- * BAD_LOAD, BAD_PAIR, TOO_SHORT; then nothing has changed.  Loads of 200 ms
- * and more teach the slow ESR, others the fast. */
+ * BAD_LOAD, BAD_PAIR, TOO_SHORT; then nothing has changed, but that after a
+ * TOO_SHORT of all that the cell could bear a known ESR is no longer old.
+ * Loads of 200 ms and more teach the slow ESR, others the fast. */
 ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *sample);
 /* Somebody is there (button, USB): ends a hold-off and forgets deaths. */
 ESTLS_API void estls_tx_poke(estls_tx *tx);
@@ -2646,8 +2654,21 @@ static uint32_t estlsi_link_now(const estls_link *l)
     return estlsi_core_tick(&l->d->uart);
 }
 
+/* Tells the gate that a load has ended. */
+static void estlsi_link_tell(const estls_desc *d, uint8_t what)
+{
+    estls_gate ask;
+
+    if (!d->gate) { return; }
+    ask.what = what;
+    ask.reason = 0;
+    ask.len = 0;
+    (void)d->gate(d->user, &ask);
+}
+
 static void estlsi_link_end(estls_link *l, int rc)
 {
+    if (l->op == ESTLSI_LINK_SEND) { estlsi_link_tell(l->d, ESTLS_GATE_SENT); }
     l->op = ESTLSI_LINK_NONE;
     l->rc = (int8_t)rc;
 }
@@ -2952,18 +2973,6 @@ static void estlsi_link_settle(estls_link *l, int rc)
     }
 }
 
-/* Tells the gate that a load has ended. */
-static void estlsi_link_tell(const estls_desc *d, uint8_t what)
-{
-    estls_gate ask;
-
-    if (!d->gate) { return; }
-    ask.what = what;
-    ask.reason = 0;
-    ask.len = 0;
-    (void)d->gate(d->user, &ask);
-}
-
 static void estlsi_link_send_done(estls_link *l, int rc)
 {
     estlsi_port *port = &l->port[l->port_op];
@@ -2977,7 +2986,6 @@ static void estlsi_link_send_done(estls_link *l, int rc)
         rc = ESTLS_OK;
     }
     l->owed = 0;
-    estlsi_link_tell(l->d, ESTLS_GATE_SENT);
     estlsi_link_settle(l, rc);
 }
 
@@ -3303,12 +3311,11 @@ static uint32_t estlsi_link_wait(const estls_link *l, uint32_t now)
 static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
                            size_t *len)
 {
-    const uint32_t now = estlsi_core_tick(&d->uart);
     estls_gate ask;
     uint32_t ms;
 
     if (!d->gate) { return ESTLS_OK; }
-    if (estlsi_link_wait(l, now)) { return ESTLS_BUSY; }
+    if (estlsi_link_wait(l, estlsi_core_tick(&d->uart))) { return ESTLS_BUSY; }
     ask.what = what;
     ask.reason = 0;
     ask.len = *len;
@@ -3316,7 +3323,7 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
     if (ask.len < *len) { *len = ask.len; }
     l->gate_waits = ms != 0;
     l->gate_reason = ms ? ask.reason : 0;
-    l->gate_until = now + ms;
+    l->gate_until = estlsi_core_tick(&d->uart) + ms;
     if (ms >= estlsi_core_timeout(d)) { return ESTLS_E_POWER; }
     return ms ? ESTLS_BUSY : ESTLS_OK;
 }
@@ -5661,8 +5668,9 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
 
 enum { /* flags, beside a level of 0 to 14; 15: none */
        ESTLSI_TX_LEVEL = 15,
-       ESTLSI_TX_BURST = 16, /* t0 is the end of a burst */
-       ESTLSI_TX_RESTED = 32 /* the last job's mV was at rest */
+       ESTLSI_TX_BURST = 16,  /* t0 is the end of a burst */
+       ESTLSI_TX_RESTED = 32, /* the last job's mV was at rest */
+       ESTLSI_TX_TAIL = 64    /* what comes behind the last pulse counts */
 };
 
 enum {
@@ -5684,16 +5692,18 @@ enum {
     ESTLSI_TX_SETTLE_MS = 2000 /* for the slow ESR, 4 time constants */
 };
 
-/* An hour, ms; currents and resistances beyond which nothing is believed;
+/* An hour, ms; currents and resistances beyond which nothing is believed, and
+ * that of a weak cell;
  * loads that the slow ESR takes part in, and those that teach it; and its
  * time constant, us. */
-#define ESTLSI_TX_HOUR_MS  3600000ul
-#define ESTLSI_TX_UA_MAX   2000000ul
-#define ESTLSI_TX_MOHM_MAX 1000000ul
-#define ESTLSI_TX_LONG_US  8000ul
-#define ESTLSI_TX_SLOW_US  200000ul
-#define ESTLSI_TX_TAU_US   500000ul
-#define ESTLSI_TX_NEVER    ((uint32_t)0xffffffff)
+#define ESTLSI_TX_HOUR_MS   3600000ul
+#define ESTLSI_TX_UA_MAX    2000000ul
+#define ESTLSI_TX_MOHM_MAX  1000000ul
+#define ESTLSI_TX_WEAK_MOHM 100000ul
+#define ESTLSI_TX_LONG_US   8000ul
+#define ESTLSI_TX_SLOW_US   200000ul
+#define ESTLSI_TX_TAU_US    500000ul
+#define ESTLSI_TX_NEVER     ((uint32_t)0xffffffff)
 
 ESTLS_API const char *estls_tx_reason(uint8_t reason)
 {
@@ -5835,27 +5845,47 @@ static uint32_t estlsi_tx_unpack(uint16_t code)
  * and where that has no root there is no operating point. */
 
 typedef struct estlsi_tx_load {
+    const estls_tx_board *board;
     const estls_tx_segment *segment;
     uint32_t r;  /* mOhm, fast ... */
     uint32_t r1; /* ... and slow; 0: the load is short */
     uint32_t nF;
-    uint32_t alpha;   /* what the level's current meets, ohms times s ... */
-    uint32_t fixed;   /* ... and what the other segments add, 1/8 mV */
-    uint16_t mOhm;    /* ESR of the reservoir */
-    uint16_t nominal; /* mV; 0: constant current */
-    uint16_t rest;    /* mV */
-    uint16_t share;   /* s, of 2^16 */
+    uint32_t alpha;     /* what the level's current meets, ohms times s ... */
+    uint32_t fixed;     /* ... and what the other segments add, 1/8 mV */
+    uint32_t end_alpha; /* the same behind a pause at the end, which ... */
+    uint32_t end_fixed; /* ... may draw more */
+    uint16_t mOhm;      /* ESR of the reservoir */
+    uint16_t nominal;   /* mV; 0: constant current */
+    uint16_t rest;      /* mV */
+    uint16_t share;     /* s, of 2^16 */
     uint8_t count;
     uint8_t repeat;
-    uint8_t shift; /* brings the segments' currents into 16 bits */
+    uint32_t ref; /* the least level, or the largest named current, uA */
 } estlsi_tx_load;
 
 /* Droops for a unit of current, in shares of 2^16. */
 typedef struct estlsi_tx_reply {
     uint16_t x;
-    uint16_t xs; /* x s */
-    uint16_t y;  /* of the currents that segments name, uA / 2^shift */
+    uint16_t y; /* of the currents that segments name, in units of ref */
+    uint16_t s; /* (x + y)^2 s */
 } estlsi_tx_reply;
+
+/* A segment as it answers. */
+typedef struct estlsi_tx_pulse {
+    uint16_t k;
+    uint16_t u; /* its current, in units of ref; 0: the level's */
+} estlsi_tx_pulse;
+
+static uint8_t estlsi_tx_least(const estls_tx_board *b)
+{
+    uint8_t least = 0;
+    uint8_t i;
+
+    for (i = 1; i < b->level_count; i++) {
+        if (b->level[i].uA < b->level[least].uA) { least = i; }
+    }
+    return least;
+}
 
 static void estlsi_tx_load_of(estlsi_tx_load *l, const estls_tx_board *b,
                               const estls_tx_segment *one)
@@ -5871,68 +5901,75 @@ static void estlsi_tx_load_of(estlsi_tx_load *l, const estls_tx_board *b,
     l->r1 = 0;
     l->nF = b->reservoir_nF;
     l->mOhm = b->reservoir_mOhm;
-    l->shift = 0;
+    l->board = b;
 }
 
 /* A segment's answer.  Its own pulse weighs in s by [k - x (1 - k)] / k^2,
  * within 3 % and above. */
-static void estlsi_tx_answer(estlsi_tx_reply *a, uint16_t k, uint16_t uA)
+static void estlsi_tx_answer(estlsi_tx_reply *a, const estlsi_tx_pulse *p)
 {
+    const uint16_t k = p->k;
     const uint16_t left = (uint16_t)~k;
+    const uint16_t u = p->u ? p->u : 0xffff;
+    const uint16_t z = (uint16_t)(a->x + a->y);
     uint16_t mean, k4;
 
-    a->y = estlsi_tx_share(a->y, left);
-    a->xs = estlsi_tx_share(a->xs, left);
-    if (uA) {
-        a->x = estlsi_tx_share(a->x, left);
-        a->y = (uint16_t)(a->y + estlsi_tx_share(uA, k));
-        return;
-    }
     k4 = estlsi_tx_share(k, k);
     k4 = estlsi_tx_share(k4, k4);
     mean = (uint16_t)(0x8000u + estlsi_tx_share(k, 10923) +
                       estlsi_tx_share(k4, 21845));
-    mean = estlsi_tx_share(estlsi_tx_share((uint16_t)~a->x, k), mean);
-    a->xs = (uint16_t)(a->xs + estlsi_tx_share(k, (uint16_t)(a->x + mean)));
-    a->x = (uint16_t)(estlsi_tx_share(a->x, left) + k);
+    mean = estlsi_tx_share(mean, k);
+    mean = u > z ? (uint16_t)(z + estlsi_tx_share((uint16_t)(u - z), mean))
+                 : (uint16_t)(z - estlsi_tx_share((uint16_t)(z - u), mean));
+    a->s = (uint16_t)(estlsi_tx_share(a->s, left) +
+                      estlsi_tx_share(estlsi_tx_share(k, u), mean));
+    a->x = estlsi_tx_share(a->x, left);
+    a->y = estlsi_tx_share(a->y, left);
+    if (p->u) {
+        a->y = (uint16_t)(a->y + estlsi_tx_share(k, u));
+    } else {
+        a->x = (uint16_t)(a->x + k);
+    }
 }
 
 /* All segments once.  Leaves in peak the answer at the end of the last pulse,
  * and returns what is left of an older one. */
-static uint16_t estlsi_tx_round(const estlsi_tx_load *l, const uint16_t *k,
-                                estlsi_tx_reply *a, estlsi_tx_reply *peak)
+static uint16_t estlsi_tx_round(const estlsi_tx_load *l,
+                                const estlsi_tx_pulse *p, estlsi_tx_reply *a,
+                                estlsi_tx_reply *peak)
 {
     uint16_t left = 0xffff;
     uint8_t i;
 
     for (i = 0; i < l->count; i++) {
-        estlsi_tx_answer(a, k[i], (uint16_t)(l->segment[i].uA >> l->shift));
-        left = estlsi_tx_share(left, (uint16_t)~k[i]);
-        if (!l->segment[i].uA || !i) { *peak = *a; }
+        estlsi_tx_answer(a, &p[i]);
+        left = estlsi_tx_share(left, (uint16_t)~p[i].k);
+        if (!p[i].u || !i) { *peak = *a; }
     }
     return left;
 }
 
-/* The whole train: one round, what rounds leave behind, and the last round. */
-static void estlsi_tx_train(const estlsi_tx_load *l, const uint16_t *k,
-                            estlsi_tx_reply *peak)
+/* The whole train: one round, what rounds leave behind, and the last round.
+ * Leaves in a the answer at its very end. */
+static void estlsi_tx_train(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
+                            estlsi_tx_reply *a, estlsi_tx_reply *peak)
 {
-    estlsi_tx_reply a, first;
+    estlsi_tx_reply first;
     uint16_t left, x;
     uint8_t i;
 
-    memset(&a, 0, sizeof a);
-    left = estlsi_tx_round(l, k, &a, peak);
+    memset(a, 0, sizeof *a);
+    left = estlsi_tx_round(l, p, a, peak);
     if (l->repeat < 2) { return; }
-    first = a;
+    first = *a;
     for (i = 2; i < l->repeat; i++) {
-        x = a.x;
-        a.x = (uint16_t)(first.x + estlsi_tx_share(a.x, left));
-        a.xs = (uint16_t)(first.xs + estlsi_tx_share(a.xs, left));
-        a.y = (uint16_t)(first.y + estlsi_tx_share(a.y, left));
-        if (a.x == x) { break; }
+        x = a->x;
+        a->x = (uint16_t)(first.x + estlsi_tx_share(a->x, left));
+        a->y = (uint16_t)(first.y + estlsi_tx_share(a->y, left));
+        a->s = (uint16_t)(first.s + estlsi_tx_share(a->s, left));
+        if (a->x == x) { break; }
     }
-    (void)estlsi_tx_round(l, k, &a, peak);
+    (void)estlsi_tx_round(l, p, a, peak);
 }
 
 /* mOhm -> ohms, 1/8 mV for 2^16 uA */
@@ -5968,55 +6005,88 @@ static void estlsi_tx_slow(estlsi_tx_load *l)
                           estlsi_tx_rise(estlsi_tx_ratio(
                               us * l->repeat, ESTLSI_TX_TAU_US, 1000000)));
     r1 = estlsi_tx_ohms(r1);
-    l->fixed += estlsi_tx_drop(r1, fixed / ((us >> 10) + 1));
+    fixed = estlsi_tx_drop(r1, fixed / ((us >> 10) + 1));
     for (; us >> 16; us >>= 1) { level >>= 1; }
-    l->alpha += estlsi_tx_part(r1, (uint16_t)((level << 16) / (us + 1)));
+    level = estlsi_tx_part(r1, (uint16_t)((level << 16) / (us + 1)));
+    l->alpha += level;
+    l->end_alpha += level;
+    l->fixed += fixed;
+    l->end_fixed += fixed;
 }
 
-/* k for each segment, and the shift. */
-static void estlsi_tx_rises(estlsi_tx_load *l, uint16_t *k)
+static uint32_t estlsi_tx_ref(const estlsi_tx_load *l)
+{
+    uint32_t ref = l->board->level[estlsi_tx_least(l->board)].uA;
+    uint8_t i;
+
+    for (i = 0; i < l->count; i++) {
+        if (l->segment[i].uA > ref) { ref = l->segment[i].uA; }
+    }
+    return ref;
+}
+
+static void estlsi_tx_pulses(const estlsi_tx_load *l, estlsi_tx_pulse *p)
 {
     const estls_tx_segment *s = l->segment;
     uint32_t x;
     uint8_t i, j;
 
     for (i = 0; i < l->count; i++) {
-        while (s[i].uA >> l->shift >> 16) { l->shift++; }
+        x = estlsi_tx_mul(s[i].uA, ESTLSI_TX_NEVER / l->ref, 16);
+        p[i].u = (uint16_t)(x > 0xffff ? 0xffff : !x && s[i].uA ? 1 : x);
         for (j = 0; j < i && s[j].us != s[i].us; j++) {}
         if (j < i) { /* as long as another */
-            k[i] = k[j];
+            p[i].k = p[j].k;
             continue;
         }
         x = estlsi_tx_ratio(s[i].us, l->r + l->mOhm, l->nF);
         x = estlsi_tx_rise(x) >> 4;
-        k[i] = (uint16_t)(x > 0xffff ? 0xffff : x);
+        p[i].k = (uint16_t)(x > 0xffff ? 0xffff : x);
     }
 }
 
-/* From r, r1, nF and mOhm: alpha, fixed and share. */
+/* s, at least 1/2. */
+static uint16_t estlsi_tx_share_of(const estlsi_tx_reply *a)
+{
+    const uint32_t z = (uint32_t)a->x + a->y;
+    uint32_t square = z * z >> 16;
+
+    square = a->s < square ? ((uint32_t)a->s << 16) / square : 0xffff;
+    return (uint16_t)(square < 0x8000 ? 0x8000 : square);
+}
+
+/* From r, r1, nF and mOhm: alpha, fixed, share, and those at the end. */
 static void estlsi_tx_reckon(estlsi_tx_load *l)
 {
     const uint32_t ohms = estlsi_tx_ohms(l->r);
-    uint16_t k[ESTLSI_TX_SEGMENTS];
-    estlsi_tx_reply peak;
+    estlsi_tx_pulse p[ESTLSI_TX_SEGMENTS];
+    estlsi_tx_reply end, peak;
     uint16_t x;
 
-    estlsi_tx_rises(l, k);
-    estlsi_tx_train(l, k, &peak);
+    l->ref = estlsi_tx_ref(l);
+    estlsi_tx_pulses(l, p);
+    estlsi_tx_train(l, p, &end, &peak);
+    if (end.x + end.y < (peak.x + peak.y) / 2u) { end = peak; /* at rest */ }
+    l->share = estlsi_tx_share_of(&peak);
+    x = estlsi_tx_share_of(&end);
+    if (x > l->share) { l->share = x; }
     if (l->mOhm > l->r >> 8) { /* the reservoir is not ideal */
-        x = (uint16_t)(((uint32_t)l->mOhm << 12) / ((l->r + l->mOhm) >> 4));
+        x = (uint16_t)(((uint32_t)l->mOhm << 16) / (l->r + l->mOhm + 1));
         x = estlsi_tx_share((uint16_t)~peak.x, x);
+        end.x = (uint16_t)(end.x + (end.x == peak.x ? x : 0));
         peak.x = (uint16_t)(peak.x + x);
     }
     l->alpha = estlsi_tx_part(ohms, peak.x);
-    l->fixed = peak.y ? estlsi_tx_drop(ohms, (uint32_t)peak.y << l->shift) : 0;
-    x = estlsi_tx_share(peak.x, peak.x);
-    l->share = (uint16_t)(peak.xs < x ? ((uint32_t)peak.xs << 16) / x : 0xffff);
+    l->fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, peak.y));
+    l->end_alpha = estlsi_tx_part(ohms, end.x);
+    l->end_fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, end.y));
     if (l->r1) { estlsi_tx_slow(l); }
     l->share |= 0xff; /* as it is kept */
     if (l->nominal) {
         l->alpha = estlsi_tx_part(l->alpha, l->share);
         l->fixed = estlsi_tx_part(l->fixed, l->share);
+        l->end_alpha = estlsi_tx_part(l->end_alpha, l->share);
+        l->end_fixed = estlsi_tx_part(l->end_fixed, l->share);
     }
 }
 
@@ -6024,8 +6094,13 @@ static void estlsi_tx_reckon(estlsi_tx_load *l)
  * nominal voltage, (1/8 mV)^2. */
 static uint32_t estlsi_tx_asks(const estlsi_tx_load *l, uint32_t uA)
 {
-    const uint32_t drop = estlsi_tx_drop(l->alpha, uA) + l->fixed;
+    uint32_t drop = estlsi_tx_drop(l->alpha, uA) + l->fixed;
+    uint32_t end;
 
+    if (l->end_alpha != l->alpha) {
+        end = estlsi_tx_drop(l->end_alpha, uA) + l->end_fixed;
+        if (end > drop) { drop = end; }
+    }
     if (!l->nominal) { return drop; }
     if (drop >> 16) { return ESTLSI_TX_NEVER; }
     return (uint32_t)(uint16_t)drop * (uint16_t)(l->nominal * 8u);
@@ -6105,8 +6180,8 @@ static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
                               estlsi_tx_piece *f)
 {
     const estls_tx_cell *c = &m->cell;
-    const uint32_t x =
-        estlsi_tx_ratio(us, c->r0_mOhm + m->load.mOhm, m->load.nF) / n;
+    const uint32_t r = c->r0_mOhm + m->load.mOhm;
+    const uint32_t x = estlsi_tx_ratio(us, r, m->load.nF) / n;
     uint32_t k4;
 
     f->k = estlsi_tx_rise(n > 1 && x >= (1ul << 24) / n ? 1ul << 24 : x);
@@ -6119,7 +6194,10 @@ static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
     f->k1 = 0;
     f->k2 = 0;
     if (c->r1_mOhm || c->r2_mOhm) {
-        f->m = f->k >> 20      ? 0
+        /* (1 - exp(-x)) / x; RC / us where that settles */
+        k4 = ESTLSI_TX_NEVER / (us / n | 1);
+        f->m = f->k >> 20
+                   ? estlsi_tx_mul(estlsi_tx_mul(r, m->load.nF, 20), k4, 12)
                : x < 1ul << 16 ? (1ul << 20) - x / 2
                                : (f->k << 11) / (x >> 9);
         f->k1 = c->r1_mOhm ? estlsi_tx_follow(us, c->tau1_us, n) : 0;
@@ -6375,6 +6453,8 @@ static void estlsi_tx_settle(estls_tx *tx)
     estlsi_tx_meet(tx, &l);
     tx->alpha = estlsi_tx_pack(l.alpha);
     tx->share = (uint8_t)(l.share >> 8);
+    tx->level &= (uint8_t)~ESTLSI_TX_TAIL;
+    if (l.end_alpha != l.alpha) { tx->level |= ESTLSI_TX_TAIL; }
     tx->fixed = estlsi_tx_pack(
         l.alpha ? estlsi_tx_mul(l.fixed, 0xffffffff / l.alpha, 16) : 0);
 }
@@ -6508,7 +6588,7 @@ ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
     tx->board = board;
     tx->t0 = now;
     tx->stamp = (uint16_t)((now >> 16) - ESTLSI_TX_STALE);
-    tx->level = ESTLSI_TX_LEVEL;
+    tx->level = ESTLSI_TX_LEVEL | ESTLSI_TX_BURST; /* booting is a load */
     tx->self = (uint16_t)estlsi_core_mark(tx);
     if (board->log) { estlsi_tx_log_boot(tx); }
     if (board->guard) { estlsi_tx_recall(tx); }
@@ -6541,6 +6621,68 @@ ESTLS_API void estls_tx_poke(estls_tx *tx)
     estlsi_tx_keep(tx);
 }
 
+static uint16_t estlsi_tx_age(const estls_tx *tx, uint32_t now)
+{
+    return (uint16_t)((now >> 16) - tx->stamp);
+}
+
+/* By how much ESR may have risen since, of 2^16. */
+static uint16_t estlsi_tx_ageing(const estls_tx *tx, uint32_t now)
+{
+    uint16_t age = estlsi_tx_age(tx, now);
+
+    if (age < ESTLSI_TX_FRESH) { return (uint16_t)(age << 5); }
+    if (age > ESTLSI_TX_DOUBLED) { age = ESTLSI_TX_DOUBLED; }
+    return (uint16_t)(age << 7);
+}
+
+/* A load of 3 time constants, 3 ms at least, but never one that could be the
+ * end; reckoned with 100 Ohm where nothing is known. */
+static uint32_t estlsi_tx_probe_us(const estls_tx *tx, uint32_t now,
+                                   uint16_t mV)
+{
+    const estls_tx_board *b = tx->board;
+    estls_tx_segment one;
+    estlsi_tx_load l;
+
+    one.uA = 0;
+    estlsi_tx_load_of(&l, b, &one);
+    l.nominal = 0;
+    l.rest = mV;
+    l.r = estlsi_tx_unpack(tx->fast);
+    l.r += l.r / 8 + estlsi_tx_part(l.r, estlsi_tx_ageing(tx, now));
+    if (!l.r) { l.r = ESTLSI_TX_WEAK_MOHM; }
+    one.us = estlsi_tx_mul(l.r * 3, l.nF, 20);
+    if (one.us < 3000) { one.us = 3000; }
+    if (one.us > ESTLSI_TX_SLOW_US / 2) { one.us = ESTLSI_TX_SLOW_US / 2; }
+    for (; one.us > 15; one.us -= one.us / 4) {
+        estlsi_tx_reckon(&l);
+        if (estlsi_tx_asks(&l, b->probe_uA) <=
+            estlsi_tx_bears(&l, estlsi_tx_floor(b))) {
+            break;
+        }
+    }
+    return one.us;
+}
+
+/* What is left of the hold-off, ms.  It is kept as it goes by, for a reset in
+ * the middle of it. */
+static uint32_t estlsi_tx_held(estls_tx *tx, uint32_t now)
+{
+    estls_tx_guard *g = tx->board->guard;
+    uint32_t s;
+
+    if (!g || !g->hold_s) { return 0; }
+    s = (uint32_t)(now - tx->t0) / 1000;
+    if (s) {
+        g->hold_s = (uint16_t)(s < g->hold_s ? g->hold_s - s : 0);
+        tx->t0 += s * 1000;
+        tx->level &= (uint8_t)~ESTLSI_TX_BURST;
+        estlsi_tx_keep(tx);
+    }
+    return g->hold_s * 1000ul;
+}
+
 /* -- learning -------------------------------------------------------------- */
 
 static int estlsi_tx_adc_ok(const estls_tx_board *b, uint16_t mV)
@@ -6556,6 +6698,7 @@ static uint8_t estlsi_tx_explain(estlsi_tx_load *l, const estls_tx_sample *s,
     uint16_t droop = 0;
     uint16_t step = 0x8000;
     uint16_t c = 0;
+    uint16_t seen;
 
     l->rest = s->rest_mV;
     if (s->loaded_mV < s->rest_mV) {
@@ -6567,14 +6710,21 @@ static uint8_t estlsi_tx_explain(estlsi_tx_load *l, const estls_tx_sample *s,
         estlsi_tx_reckon(l);
         if (estlsi_tx_lowest(l, uA) >= s->rest_mV - droop) { c |= step; }
     }
+    seen = droop;
     *code = c ? c : 1;
-    if (droop < ESTLSI_TX_NOISE_MV) { return ESTLS_TX_FINE; }
-    /* at t = RC / 2 a quarter more R makes a twentieth more droop */
+    /* at t = RC / 2 a quarter more R makes a twentieth more droop; where there
+     * is none, a weak cell would show */
     l->r = estlsi_tx_unpack(c);
     l->r += l->r / 4;
+    if (droop < ESTLSI_TX_NOISE_MV) {
+        droop = ESTLSI_TX_NOISE_MV * 40;
+        l->r = ESTLSI_TX_WEAK_MOHM;
+    }
     estlsi_tx_reckon(l);
+    droop = (uint16_t)(droop / 20);
+    if (droop < 2) { droop = 2; }
     return (uint8_t)(c >= most ||
-                             estlsi_tx_lowest(l, uA) + droop / 20 > s->loaded_mV
+                             estlsi_tx_lowest(l, uA) + droop > s->rest_mV - seen
                          ? ESTLS_TX_TOO_SHORT
                          : ESTLS_TX_FINE);
 }
@@ -6644,11 +6794,14 @@ ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
     l.nominal = 0;
     reason = estlsi_tx_explain(&l, s, s->uA, &code);
     if (reason == ESTLS_TX_TOO_SHORT && tx->fast &&
-        estlsi_tx_ratio(s->us, estlsi_tx_unpack(tx->fast), l.nF) <= 1ul << 19) {
+        s->us >= estlsi_tx_probe_us(tx, s->now, s->rest_mV)) {
         /* still more than can be measured */
         tx->stamp = (uint16_t)(s->now >> 16);
     }
     if (reason) { return reason; }
+    (void)estlsi_tx_held(tx, s->now);
+    tx->t0 = s->now;
+    tx->level |= ESTLSI_TX_BURST; /* for the next rest voltage */
     if (s->us >= ESTLSI_TX_SLOW_US) {
         estlsi_tx_seconds(tx, estlsi_tx_unpack(code));
     } else {
@@ -6661,42 +6814,32 @@ ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
 
 /* -- the question ---------------------------------------------------------- */
 
-static uint16_t estlsi_tx_age(const estls_tx *tx, uint32_t now)
-{
-    return (uint16_t)((now >> 16) - tx->stamp);
-}
-
 /* The load against the cell as it may be by now: the older what was learnt,
  * the higher. */
 static void estlsi_tx_meet_now(const estls_tx *tx, estlsi_tx_load *l,
                                uint32_t now)
 {
-    uint16_t age = estlsi_tx_age(tx, now);
+    const uint16_t age = estlsi_tx_ageing(tx, now);
 
-    if (l->segment == tx->board->segment) {
+    if (l->segment == tx->board->segment && !(tx->level & ESTLSI_TX_TAIL)) {
         l->alpha = estlsi_tx_unpack(tx->alpha);
         l->share = (uint16_t)(tx->share << 8 | 0xff);
         l->fixed = tx->fixed
                        ? estlsi_tx_drop(l->alpha, estlsi_tx_unpack(tx->fixed))
                        : 0;
+        l->end_alpha = l->alpha;
     } else {
         estlsi_tx_meet(tx, l);
     }
-    if (age > ESTLSI_TX_DOUBLED) { age = ESTLSI_TX_DOUBLED; }
-    age = (uint16_t)(age << (age < ESTLSI_TX_FRESH ? 5 : 7));
-    l->alpha += estlsi_tx_part(l->alpha, age);
     l->fixed += estlsi_tx_part(l->fixed, age);
-}
-
-static uint8_t estlsi_tx_least(const estls_tx_board *b)
-{
-    uint8_t least = 0;
-    uint8_t i;
-
-    for (i = 1; i < b->level_count; i++) {
-        if (b->level[i].uA < b->level[least].uA) { least = i; }
+    if (l->end_alpha != l->alpha) {
+        l->end_alpha += estlsi_tx_part(l->end_alpha, age);
+        l->end_fixed += estlsi_tx_part(l->end_fixed, age);
+        l->alpha += estlsi_tx_part(l->alpha, age);
+    } else {
+        l->alpha += estlsi_tx_part(l->alpha, age);
+        l->end_alpha = l->alpha;
     }
-    return least;
 }
 
 /* What killed us is not tried again while that counts, nor is more: the
@@ -6723,37 +6866,13 @@ static void estlsi_tx_wait(estls_tx_plan *plan, const estls_tx_job *job,
     plan->ms = ms;
 }
 
-/* A load of 3 time constants, 3 ms at least, but never one that could be the
- * end; reckoned with 100 Ohm where nothing is known. */
-static void estlsi_tx_probe(const estls_tx *tx, estls_tx_plan *plan,
-                            const estls_tx_job *job, uint8_t reason)
+static void estlsi_tx_probe(const estls_tx *tx, const estls_tx_job *job,
+                            estls_tx_plan *plan, uint8_t reason)
 {
-    const estls_tx_board *b = tx->board;
-    estls_tx_segment one;
-    estlsi_tx_load l;
-
-    one.uA = 0;
-    one.us = 0;
-    estlsi_tx_load_of(&l, b, &one);
-    l.nominal = 0;
-    l.rest = job->mV;
-    l.r = estlsi_tx_unpack(tx->fast);
-    l.r = l.r ? l.r + l.r / 8 : 100000u;
-    one.us = estlsi_tx_mul(l.r * 3, l.nF, 20);
-    if (one.us < 3000) { one.us = 3000; }
-    if (one.us > ESTLSI_TX_SLOW_US / 2) { one.us = ESTLSI_TX_SLOW_US / 2; }
-    for (;;) {
-        estlsi_tx_reckon(&l);
-        if (one.us < 16 || estlsi_tx_asks(&l, b->probe_uA) <=
-                               estlsi_tx_bears(&l, plan->floor_mV)) {
-            break;
-        }
-        one.us -= one.us / 4;
-    }
     plan->action = ESTLS_TX_PROBE;
     plan->reason = reason;
-    plan->uA = b->probe_uA;
-    plan->us = one.us;
+    plan->uA = tx->board->probe_uA;
+    plan->us = estlsi_tx_probe_us(tx, job->now, job->mV);
 }
 
 static uint16_t estlsi_tx_sixth(uint16_t x)
@@ -6781,16 +6900,18 @@ static int estlsi_tx_choose(const estls_tx *tx, const estlsi_tx_load *l,
     for (i = 0; i < b->level_count; i++) {
         uA = b->level[i].uA;
         if (uA < banned && estlsi_tx_asks(l, uA) <= (i ? most : first)) {
+            plan->lowest_mV = estlsi_tx_lowest(l, uA);
             plan->level = i;
-            return 1;
+            if (plan->lowest_mV >= plan->floor_mV) { return 1; }
         }
     }
     plan->level = estlsi_tx_least(b);
+    plan->lowest_mV = estlsi_tx_lowest(l, b->level[plan->level].uA);
     return 0;
 }
 
 /* The longest piece of the job, to 1/64 of it, at the first level that takes
- * one; and the pause behind it.  0: there is none. */
+ * a quarter or else the longest; and the pause behind it.  0: there is none. */
 static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_load *l,
                            estls_tx_segment *one, estls_tx_plan *plan)
 {
@@ -6798,27 +6919,31 @@ static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_load *l,
     const uint32_t banned = estlsi_tx_banned(tx);
     const uint32_t whole = one->us;
     uint32_t us = 0;
-    uint32_t step;
+    uint32_t longest, step;
     uint8_t i;
 
-    for (i = 0; i < b->level_count && !us; i++) {
+    for (i = 0; i < b->level_count && us < whole / 4; i++) {
         if (b->level[i].uA >= banned) { continue; }
-        plan->level = i;
+        longest = 0;
         for (step = whole / 2; step > whole / 128; step /= 2) {
-            one->us = us + step;
+            one->us = longest + step;
             estlsi_tx_reckon(l);
-            if (estlsi_tx_asks(l, b->level[i].uA) <=
-                estlsi_tx_bears(l, plan->floor_mV)) {
-                us += step;
+            if (estlsi_tx_lowest(l, b->level[i].uA) >= plan->floor_mV) {
+                longest += step;
             }
         }
+        if (longest > us) {
+            us = longest;
+            plan->level = i;
+        }
     }
-    one->us = us;
+    one->us = us ? us : whole;
     estlsi_tx_reckon(l);
+    if (!us) { return 0; }
     plan->us = us;
     plan->ms = ESTLSI_TX_SETTLE_MS;
     if (us < ESTLSI_TX_LONG_US) { plan->ms = us / 1000 + 1; }
-    return us != 0;
+    return 1;
 }
 
 /* uA us -> uC, for what the plan sends. */
@@ -6833,7 +6958,8 @@ static uint32_t estlsi_tx_charge(const estlsi_tx_load *l, uint32_t level_uA)
         uC += estlsi_tx_mul(l->segment[i].us, uA ? uA : level_uA, 16);
     }
     uC = (uC * l->repeat) >> 4;
-    return uC + estlsi_tx_part(uC, 3183);
+    uC += estlsi_tx_part(uC, 3183);
+    return l->nominal ? estlsi_tx_mul(uC, l->nominal, 0) / l->rest : uC;
 }
 
 /* Fills the bucket; then: is it enough?  Puts how long it takes until it is. */
@@ -6847,7 +6973,11 @@ static int estlsi_tx_afford(const estls_tx_board *b, uint32_t now, uint32_t uC,
     gain = estlsi_tx_mul(budget->uA, now - budget->t0, 10);
     gain = gain == ESTLSI_TX_NEVER ? gain / 2 : gain;
     gain += estlsi_tx_part(gain, 1573); /* 1024 / 1000 */
-    if (gain) { budget->t0 = now; }
+    if (gain >> 22) {
+        budget->t0 = now;
+    } else { /* what is less than a uC counts the next time */
+        budget->t0 += gain * 1000 / budget->uA;
+    }
     day = estlsi_tx_mul(budget->uA, 86400, 0);
     budget->uC =
         gain < day && budget->uC < day - gain ? budget->uC + gain : day;
@@ -6889,16 +7019,18 @@ static void estlsi_tx_weigh(const estls_tx *tx, const estls_tx_job *job,
                             estls_tx_plan *plan)
 {
     const uint16_t age = estlsi_tx_age(tx, job->now);
-    const int fits = job->uA ? estlsi_tx_asks(l, job->uA) <=
-                                   estlsi_tx_bears(l, plan->floor_mV)
-                             : estlsi_tx_choose(tx, l, plan);
+    int fits;
 
-    plan->lowest_mV = estlsi_tx_lowest(
-        l, job->uA ? job->uA : tx->board->level[plan->level].uA);
+    if (job->uA) {
+        plan->lowest_mV = estlsi_tx_lowest(l, job->uA);
+        fits = plan->lowest_mV >= plan->floor_mV;
+    } else {
+        fits = estlsi_tx_choose(tx, l, plan);
+    }
     plan->reason = (uint8_t)(plan->level ? ESTLS_TX_LOWER : ESTLS_TX_FINE);
     if (fits && !plan->level && age < ESTLSI_TX_OLD) { return; }
     if (age >= ESTLSI_TX_STALE && tx->board->probe_uA) {
-        estlsi_tx_probe(tx, plan, job, ESTLS_TX_STALE);
+        estlsi_tx_probe(tx, job, plan, ESTLS_TX_STALE);
     } else if (estlsi_tx_recovers(tx, job, plan) || fits) {
         return;
     } else if (!job->uA && job->us && estlsi_tx_split(tx, l, one, plan)) {
@@ -6912,42 +7044,24 @@ static void estlsi_tx_weigh(const estls_tx *tx, const estls_tx_job *job,
     }
 }
 
-/* What is left of the hold-off, ms.  It is kept as it goes by, for a reset in
- * the middle of it. */
-static uint32_t estlsi_tx_held(estls_tx *tx, uint32_t now)
-{
-    estls_tx_guard *g = tx->board->guard;
-    uint32_t s;
-
-    if (!g || !g->hold_s) { return 0; }
-    s = (uint32_t)(now - tx->t0) / 1000;
-    if (s) {
-        g->hold_s = (uint16_t)(s < g->hold_s ? g->hold_s - s : 0);
-        tx->t0 += s * 1000;
-        estlsi_tx_keep(tx);
-    }
-    return g->hold_s * 1000ul;
-}
-
 /* A cell that has risen so far is another one. */
 static void estlsi_tx_notice(estls_tx *tx, const estls_tx_job *job)
 {
-    const uint32_t since = job->now - tx->t0;
-
+    tx->level &= (uint8_t)~ESTLSI_TX_RESTED;
+    if ((tx->level & ESTLSI_TX_BURST) &&
+        (uint32_t)(job->now - tx->t0) < ESTLSI_TX_REST_MS) {
+        return;
+    }
     if (tx->rest_mV && job->mV >= tx->rest_mV + ESTLSI_TX_NEW_CELL_MV) {
         tx->fast = 0;
         tx->slow = 0;
         tx->before = 0;
-        tx->level = ESTLSI_TX_LEVEL;
         if (tx->board->log) { tx->board->log->best = 0; }
         estlsi_tx_forgive(tx);
         estlsi_tx_keep(tx);
     }
     tx->rest_mV = job->mV;
-    tx->level &= (uint8_t)~ESTLSI_TX_RESTED;
-    if (!(tx->level & ESTLSI_TX_BURST) || since >= ESTLSI_TX_REST_MS) {
-        tx->level |= ESTLSI_TX_RESTED;
-    }
+    tx->level |= ESTLSI_TX_RESTED;
 }
 
 /* Is there a reason to wait before the load is looked at? */
@@ -6990,12 +7104,13 @@ static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
     one.us = job->us;
     one.uA = 0;
     estlsi_tx_load_of(&l, tx->board, job->us ? &one : NULL);
+    if (job->uA) { l.nominal = 0; }
     if (tx->fast) {
         l.rest = job->mV;
         estlsi_tx_meet_now(tx, &l, job->now);
         estlsi_tx_weigh(tx, job, &l, &one, plan);
     } else if (tx->board->probe_uA) {
-        estlsi_tx_probe(tx, plan, job, ESTLS_TX_UNKNOWN);
+        estlsi_tx_probe(tx, job, plan, ESTLS_TX_UNKNOWN);
     } else {
         plan->level = estlsi_tx_least(tx->board);
         plan->reason = ESTLS_TX_UNKNOWN;
@@ -7003,6 +7118,7 @@ static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
     if (plan->action != ESTLS_TX_SEND) { return; }
     if (!tx->board->budget) { return; }
     one.us = plan->us;
+    l.rest = job->mV;
     plan->uC = estlsi_tx_charge(&l, job->uA ? job->uA
                                             : tx->board->level[plan->level].uA);
     if (!job->urgent && !estlsi_tx_afford(tx->board, job->now, plan->uC, &ms)) {
@@ -7017,6 +7133,9 @@ ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
     plan->action = ESTLS_TX_DROP;
     plan->reason = ESTLS_TX_NO_DATA;
     if (!estlsi_tx_usable(tx)) { return ESTLS_E_STATE; }
+    if (estlsi_tx_age(tx, job->now) >> 15) { /* old stays old */
+        tx->stamp = (uint16_t)((job->now >> 16) - 0x7fff);
+    }
     plan->floor_mV = estlsi_tx_floor(tx->board);
     plan->esr_mOhm = estlsi_tx_unpack(tx->fast);
     if (estlsi_tx_refused(tx, job, plan)) { return ESTLS_OK; }
@@ -7215,9 +7334,9 @@ ESTLS_API int estls_tx_report(const estls_tx *tx, const estls_io *io)
     return rc ? (int)ESTLS_E_IO : (int)ESTLS_OK;
 }
 
-/* Bursts droop more than the ESR of a probe explains: with no reservoir at
- * all, would that explain it? */
-static uint8_t estlsi_tx_excess(const estls_tx *tx)
+/* Bursts droop more than the ESR explains: with no reservoir at all, would
+ * that explain it? */
+static uint8_t estlsi_tx_excess(const estls_tx *tx, uint16_t esr, uint16_t mV)
 {
     const estls_tx_log *log = tx->board->log;
     const uint8_t level =
@@ -7226,11 +7345,11 @@ static uint8_t estlsi_tx_excess(const estls_tx *tx)
 
     estlsi_tx_load_of(&l, tx->board, NULL);
     l.nF = 0;
-    l.rest = log->rest_mV;
-    l.r = estlsi_tx_unpack(log->probe);
+    l.rest = log->rest_mV ? log->rest_mV : tx->rest_mV;
+    l.r = estlsi_tx_unpack(esr);
     estlsi_tx_reckon(&l);
     return (uint8_t)(estlsi_tx_lowest(&l, tx->board->level[level].uA) <=
-                             log->loaded_mV + ESTLSI_TX_NOISE_MV
+                             mV + ESTLSI_TX_NOISE_MV
                          ? ESTLS_TX_NO_RESERVOIR
                          : ESTLS_TX_LOAD_LARGER);
 }
@@ -7263,10 +7382,15 @@ ESTLS_API uint8_t estls_tx_diagnose(const estls_tx *tx, uint16_t mV,
     cell.r0_mOhm = estlsi_tx_unpack(tx->fast);
     *nF = estls_tx_capacitor(&cell, tx->board, tx->board->level[0].uA);
     if (log && log->probe && log->burst &&
+        log->rest_mV > log->loaded_mV + 5 * ESTLSI_TX_NOISE_MV &&
         estlsi_tx_unpack(log->burst) > estlsi_tx_unpack(log->probe) * 3 / 2) {
-        return estlsi_tx_excess(tx);
+        return estlsi_tx_excess(tx, log->probe, log->loaded_mV);
     }
-    if (estlsi_tx_fits(tx, &cell, warm)) { return ESTLS_TX_FINE; }
+    if (estlsi_tx_fits(tx, &cell, warm)) {
+        return log && log->brownouts
+                   ? estlsi_tx_excess(tx, tx->fast, tx->board->brownout_mV)
+                   : (uint8_t)ESTLS_TX_FINE;
+    }
     /* ESR falls by 3.9 % a degree, to that of a room of 21 */
     for (; celsius < 21; celsius++) { warm -= warm / 26; }
     if (estlsi_tx_fits(tx, &cell, warm)) { return ESTLS_TX_CELL_COLD; }

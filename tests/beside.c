@@ -394,6 +394,165 @@ static void gated(void)
     }
 }
 
+/* A gate of the data session's own, that holds one kind of load back. */
+static struct {
+    uint8_t hold;
+    uint32_t ms;
+    unsigned times;
+    unsigned count[ESTLS_GATE_RESUMED + 1];
+} own;
+
+static uint32_t own_gate(void *user, estls_gate *ask)
+{
+    (void)user;
+    own.count[ask->what]++;
+    if (ask->what != own.hold || !own.times) { return 0; }
+    own.times--;
+    ask->reason = ESTLS_TX_DROOP;
+    return own.ms;
+}
+
+static void own_begin(uint8_t hold, uint32_t ms, unsigned times)
+{
+    login(2, 0);
+    describe();
+    memset(&own, 0, sizeof own);
+    own.hold = hold;
+    own.ms = ms;
+    own.times = times;
+    desc.gate = own_gate;
+}
+
+/* A data link asks for a connection that resumes, and its own gate for that;
+ * the sends are the modem's, so control's. */
+static void data_links_are_gated(void)
+{
+    own_begin(ESTLS_GATE_FULL, 0, 0);
+    CHECK_INT(open_data(), ESTLS_OK);
+    CHECK_INT(own.count[ESTLS_GATE_RESUMED], 1);
+    CHECK_INT(own.count[ESTLS_GATE_FULL], 0);
+    CHECK_INT(own.count[ESTLS_GATE_SEND], 0);
+    CHECK_INT(own.count[ESTLS_GATE_COMPUTE], own.count[ESTLS_GATE_COMPUTED]);
+    CHECK_INT(close_data(&data), ESTLS_OK);
+    end();
+}
+
+/* While a data link waits for the battery, control has a dialogue. */
+static void control_goes_on_while_data_waits(void)
+{
+    char reply[256];
+    estls_report report;
+    uint32_t t0;
+    int i, waits = 0;
+
+    own_begin(ESTLS_GATE_RESUMED, 9000, 1);
+    CHECK_INT(estls_open_data(&data, &desc, &t.r.net), ESTLS_BUSY);
+    for (i = 0; i < 20 && !own.count[ESTLS_GATE_RESUMED]; i++) {
+        CHECK_INT(estls_step(&data), ESTLS_BUSY);
+        idle();
+    }
+    t0 = t.r.w.now;
+    for (i = 0; i < 3; i++) {
+        CHECK_INT(rig_say(&t.r, "NOOP\r\n", reply, sizeof reply), ESTLS_OK);
+        CHECK_INT(estls_step(&data), ESTLS_BUSY);
+        estls_info(&data, &report);
+        waits += report.wait_ms > 0 && report.reason == ESTLS_TX_DROOP;
+        estls_info(&t.r.net, &report);
+        CHECK_TEXT(report.doing, "open");
+        CHECK_INT(report.wait_ms, 0);
+    }
+    CHECK_INT(waits, 3);
+    CHECK(t.r.w.now - t0 < 9000);
+    CHECK_INT(run(&data, ESTLS_BUSY), ESTLS_OK);
+    CHECK(t.r.w.now - t0 >= 8900);
+    CHECK_INT(close_data(&data), ESTLS_OK);
+    end();
+}
+
+/* One that may not have a link leaves control alone. */
+static void data_ends_for_want_of_power(void)
+{
+    char reply[256];
+
+    own_begin(ESTLS_GATE_RESUMED, 0, 1);
+    own.ms = desc.timeout_ms;
+    CHECK_INT(open_data(), ESTLS_E_POWER);
+    CHECK_INT(close_data(&data), ESTLS_E_POWER);
+    CHECK(rig_zero(iobuf, sizeof iobuf));
+    CHECK_INT(rig_say(&t.r, "NOOP\r\n", reply, sizeof reply), ESTLS_OK);
+    describe(); /* with no gate */
+    CHECK_INT(open_data(), ESTLS_OK);
+    CHECK_INT(close_data(&data), ESTLS_OK);
+    end();
+}
+
+static void data_does_not_wait_without_end(void)
+{
+    char reply[256];
+    uint32_t t0;
+
+    own_begin(ESTLS_GATE_RESUMED, 1000, 1000000);
+    t0 = t.r.w.now;
+    CHECK_INT(open_data(), ESTLS_E_TIMEOUT);
+    CHECK(t.r.w.now - t0 >= desc.timeout_ms);
+    CHECK(t.r.w.now - t0 <= desc.timeout_ms + 1000);
+    CHECK_INT(close_data(&data), ESTLS_E_TIMEOUT);
+    CHECK_INT(rig_say(&t.r, "NOOP\r\n", reply, sizeof reply), ESTLS_OK);
+    end();
+}
+
+static uint32_t once_ms;
+
+/* One send waits. */
+static uint32_t once(void *user, estls_gate *ask)
+{
+    const uint32_t ms = once_ms;
+
+    (void)user;
+    if (ask->what != ESTLS_GATE_SEND) { return 0; }
+    once_ms = 0;
+    return ms;
+}
+
+/* While a send of the data's waits for the battery, control reads on. */
+static void control_reads_while_a_send_waits(void)
+{
+    static const char hello[] = "250 hello\r\n";
+    estls_report report;
+    char reply[256];
+    uint32_t t0;
+    int i, n = 0;
+
+    ftp_rig_init(&t, 2, "ec");
+    t.r.d.gate = once;
+    once_ms = 0;
+    CHECK_INT(ftp_rig_login(&t), ESTLS_OK);
+    describe();
+    CHECK_INT(open_data(), ESTLS_OK);
+    CHECK_INT(rig_say(&t.r, "STOR x\r\n", reply, sizeof reply), ESTLS_OK);
+    CHECK_INT(estls_write(&t.r.net, "NOOP\r\n", 6), 6);
+    CHECK_INT(rig_step(&t.r), ESTLS_OK);
+    once_ms = 5000;
+    t0 = t.r.w.now;
+    CHECK_INT(estls_write(&data, hello, 11), 11);
+    for (i = 0; once_ms && i < 50; i++) { (void)estls_step(&data); }
+    CHECK_INT(once_ms, 0);
+    for (i = 0; n == 0 && i < 200; i++) {
+        CHECK_INT(estls_step(&data), ESTLS_BUSY);
+        n = estls_read(&t.r.net, reply, sizeof reply);
+        world_idle(&t.r.w);
+    }
+    CHECK(n > 4 && memcmp(reply, "500 ", 4) == 0); /* it knows no NOOP */
+    estls_info(&data, &report);
+    CHECK_TEXT(report.doing, "waiting for the battery");
+    CHECK(report.wait_ms > 0 && report.wait_ms <= 5000);
+    CHECK_INT(run(&data, ESTLS_BUSY), ESTLS_OK);
+    CHECK(t.r.w.now - t0 >= 5000);
+    CHECK_INT(close_data(&data), ESTLS_OK);
+    CHECK(ftp_rig_has(&t, "x", hello, 11));
+    end();
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
@@ -407,5 +566,10 @@ int main(int argc, char **argv)
     RUN(shared_x509);
     RUN(less_room_than_thought);
     RUN(gated);
+    RUN(data_links_are_gated);
+    RUN(control_goes_on_while_data_waits);
+    RUN(data_ends_for_want_of_power);
+    RUN(data_does_not_wait_without_end);
+    RUN(control_reads_while_a_send_waits);
     return check_end();
 }

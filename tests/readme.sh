@@ -33,6 +33,12 @@ size_t trng(void *user, void *dst, size_t len);
 uint32_t rtc(void *user);
 void idle(void);
 int mail_talk(struct estls *net);
+uint16_t adc_mV(void);
+uint16_t adc_lowest_mV(void);
+uint16_t load_mV(uint32_t uA, uint32_t us);
+void radio(int16_t dBm);
+int sensor_boot(void);
+int beacon(void);
 int send_mail(void);
 C
 "$build/anchors" "$build/pki/root.pem" >"$dir/anchors.h"

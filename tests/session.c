@@ -299,6 +299,444 @@ static void gated(void)
     rig_end(&r);
 }
 
+/* A gate that watches, and that holds one kind of load back. */
+static struct {
+    unsigned count[ESTLS_GATE_RESUMED + 1]; /* that it let go */
+    unsigned broken;                        /* ends without a start, ... */
+    unsigned linked;                        /* ... loads before FULL */
+    unsigned heavy;
+    uint8_t sending;
+    uint8_t computing;
+    uint8_t hold; /* what */
+    uint8_t why;
+    unsigned after; /* so many have gone */
+    unsigned times; /* so often */
+    uint32_t ms;
+    uint32_t held_at;
+} watched;
+
+static void watch_pairs(const estls_gate *ask)
+{
+    switch (ask->what) {
+    case ESTLS_GATE_SEND: watched.broken += watched.sending; break;
+    case ESTLS_GATE_SENT:
+        watched.broken += !watched.sending;
+        watched.sending = 0;
+        break;
+    case ESTLS_GATE_COMPUTE: watched.broken += watched.computing; break;
+    case ESTLS_GATE_COMPUTED:
+        watched.broken += !watched.computing;
+        watched.computing = 0;
+        break;
+    default: watched.linked += r.w.connections; break;
+    }
+}
+
+static uint32_t watch(void *user, estls_gate *ask)
+{
+    (void)user;
+    if (ask->what > ESTLS_GATE_RESUMED) {
+        watched.broken++;
+        return 0;
+    }
+    watch_pairs(ask);
+    if (ask->what == watched.hold && watched.times &&
+        watched.count[ask->what] >= watched.after) {
+        watched.times--;
+        watched.held_at = r.w.now;
+        ask->reason = watched.why;
+        return watched.ms;
+    }
+    watched.count[ask->what]++;
+    watched.sending |= ask->what == ESTLS_GATE_SEND;
+    watched.computing |= ask->what == ESTLS_GATE_COMPUTE;
+    return 0;
+}
+
+static void watch_heavy(rig *it)
+{
+    estls_info(&it->net, &it->report);
+    watched.heavy += it->report.heavy;
+}
+
+static void watch_begin(int generation)
+{
+    memset(&watched, 0, sizeof watched);
+    rig_init(&r, generation, "ec");
+    r.d.gate = watch;
+    r.idle = watch_heavy;
+}
+
+static void watch_pairs_match(void)
+{
+    CHECK_INT(watched.broken, 0);
+    CHECK_INT(watched.linked, 0);
+    CHECK_INT(watched.count[ESTLS_GATE_SEND], watched.count[ESTLS_GATE_SENT]);
+    CHECK_INT(watched.count[ESTLS_GATE_COMPUTE],
+              watched.count[ESTLS_GATE_COMPUTED]);
+}
+
+/* FULL before the first dial, RESUMED where a session is saved; each heavy
+ * step and each send in a pair. */
+static void gate_hears_of_every_load(int generation)
+{
+    static struct smtpd_sessions sessions;
+
+    watch_begin(generation);
+    smtpd_sessions_init(&sessions);
+    r.server.sessions = &sessions;
+    r.d.saved = &r.saved;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(watched.count[ESTLS_GATE_FULL], 1);
+    CHECK_INT(watched.count[ESTLS_GATE_RESUMED], 0);
+    CHECK(watched.heavy >= 2);
+    CHECK_INT(watched.count[ESTLS_GATE_COMPUTE], watched.heavy);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    estls_info(&r.net, &r.report);
+    CHECK_INT(watched.count[ESTLS_GATE_SEND], r.report.sends);
+    watch_pairs_match();
+    rig_end(&r);
+    memset(&watched, 0, sizeof watched);
+    r.w.connections = 0;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(r.report.resumed, 1);
+    CHECK_INT(watched.count[ESTLS_GATE_FULL], 0);
+    CHECK_INT(watched.count[ESTLS_GATE_RESUMED], 1);
+    CHECK_INT(watched.count[ESTLS_GATE_COMPUTE], 0);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    watch_pairs_match();
+    rig_end(&r);
+}
+
+static void gate_hears_of_every_load_all(void)
+{
+    int generation;
+
+    for (generation = 1; generation <= RIG_GENERATIONS; generation++) {
+        gate_hears_of_every_load(generation);
+    }
+}
+
+/* Whatever becomes of a send: its end is told, once, and nothing else is. */
+static void gate_hears_of_failed_sends(void)
+{
+    static const char *const faults[] = {
+        "fail@send:2", "reset@send:2",   "closed@send:2", "mute@send:2",
+        "hang@send:2", "reset@prompt:2", "mute@prompt:2", "closed@prompt:2",
+        "reset@tx:30", "hang@tx:30",     "closed@tx:30",  "wifi@tx:30",
+        "wifi@send:2", "fail@send:4",    "reset@send:4",  "mute@send:4",
+        "late@send:2", "wifi@prompt:3",  "hang@prompt:3", "hang@prompt:2"};
+    size_t i;
+
+    for (i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        check_note = faults[i];
+        watch_begin(2);
+        rig_fault(&r, faults[i]);
+        (void)rig_connect(&r);
+        CHECK(watched.count[ESTLS_GATE_SEND] >= 2 ||
+              strstr(faults[i], "tx:30") != NULL);
+        CHECK(rig_close(&r) <= 0);
+        watch_pairs_match();
+        rig_end(&r);
+    }
+}
+
+/* Also if the UART itself breaks, in the middle of anything. */
+static void gate_hears_of_broken_wires(void)
+{
+    uint32_t call;
+
+    for (call = 20; call < 800; call += 13) {
+        watch_begin(2);
+        r.w.fail_call = call;
+        (void)rig_connect(&r);
+        CHECK(rig_close(&r) <= 0);
+        watch_pairs_match();
+        rig_end(&r);
+    }
+}
+
+/* The three places, and what goes before the one that is held. */
+static const struct {
+    uint8_t hold;
+    unsigned after;
+    const char *name;
+} places[] = {{ESTLS_GATE_FULL, 0, "dial"},
+              {ESTLS_GATE_COMPUTE, 0, "compute"},
+              {ESTLS_GATE_COMPUTE, 1, "second compute"},
+              {ESTLS_GATE_SEND, 0, "preamble"},
+              {ESTLS_GATE_SEND, 2, "ClientHello"},
+              {ESTLS_GATE_SEND, 3, "Finished"}};
+
+enum { PLACES = sizeof places / sizeof places[0] };
+
+static void hold_at(size_t place, uint32_t ms, unsigned times)
+{
+    check_note = places[place].name;
+    watched.hold = places[place].hold;
+    watched.after = places[place].after;
+    watched.ms = ms;
+    watched.times = times;
+    watched.why = ESTLS_TX_DROOP;
+}
+
+/* While it waits the report says so, and counts down. */
+static uint32_t waits_seen(int *rc)
+{
+    uint32_t seen = 0;
+
+    while (*rc == ESTLS_BUSY) {
+        *rc = estls_step(&r.net);
+        estls_info(&r.net, &r.report);
+        if (r.report.wait_ms) {
+            CHECK_TEXT(r.report.doing, "waiting for the battery");
+            CHECK_INT(r.report.reason, ESTLS_TX_DROOP);
+            CHECK_INT(r.report.wait_ms, watched.held_at + 5000 - r.w.now);
+            seen++;
+        } else {
+            CHECK(strcmp(r.report.doing, "waiting for the battery") != 0);
+        }
+        world_idle(&r.w);
+    }
+    return seen;
+}
+
+static void the_report_counts_the_wait_down(void)
+{
+    size_t i;
+    int rc;
+
+    for (i = 0; i < PLACES; i++) {
+        watch_begin(2);
+        hold_at(i, 5000, 1);
+        world_open(&r.w, &r.modem, &r.server);
+        r.d.uart = r.w.uart;
+        rc = estls_open(&r.net, &r.d);
+        CHECK(waits_seen(&rc) >= 50);
+        CHECK_INT(rc, ESTLS_OK);
+        CHECK_INT(r.report.reason, 0); /* it is over */
+        CHECK_INT(rig_mail(&r), ESTLS_OK);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        check_delivered(1);
+        rig_end(&r);
+    }
+}
+
+/* Makes a saved session of which the server knows nothing any more, if the
+ * handshake that is held shall be a full one; the dial is RESUMED then. */
+static void save_session(struct smtpd_sessions *sessions, size_t place)
+{
+    watch_begin(2);
+    smtpd_sessions_init(sessions);
+    r.server.sessions = sessions;
+    r.d.saved = &r.saved;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+    CHECK(r.saved.state[0] > 0);
+    if (places[place].hold == ESTLS_GATE_COMPUTE) {
+        smtpd_sessions_init(sessions);
+    }
+    memset(&watched, 0, sizeof watched);
+    r.w.connections = 0;
+}
+
+/* Ends with rc, everything wiped, and the saved session as it was. */
+static void ends_with(int want)
+{
+    const estls_saved saved = r.saved;
+    int rc = rig_connect(&r);
+
+    CHECK_INT(rc, want);
+    CHECK(memcmp(&saved, &r.saved, sizeof saved) == 0);
+    CHECK(strcmp(r.report.doing, "waiting for the battery") != 0);
+    if (want == ESTLS_E_POWER) {
+        CHECK_INT(r.w.now, watched.held_at); /* at once */
+        CHECK_INT(r.report.reason, ESTLS_TX_DROOP);
+    }
+    CHECK_TEXT(rig_dead(&r, rc), "");
+    CHECK(memcmp(&saved, &r.saved, sizeof saved) == 0);
+    watch_pairs_match();
+}
+
+static void a_wait_beyond_the_deadline_ends_at_once(void)
+{
+    static struct smtpd_sessions sessions;
+    size_t i;
+    uint32_t more;
+
+    for (i = 0; i < PLACES; i++) {
+        for (more = 0; more < 2; more++) {
+            save_session(&sessions, i);
+            hold_at(i, more ? 0xffffffff : r.d.timeout_ms, 1);
+            if (!i) { watched.hold = ESTLS_GATE_RESUMED; }
+            ends_with(ESTLS_E_POWER);
+            rig_end(&r);
+        }
+    }
+}
+
+/* A little less is waited for. */
+static void a_wait_within_the_deadline_is_waited_for(void)
+{
+    watch_begin(2);
+    hold_at(0, r.d.timeout_ms - 500, 1);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK(r.w.now >= r.d.timeout_ms - 500);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+}
+
+static void endless_short_waits_end_at_the_deadline(void)
+{
+    static struct smtpd_sessions sessions;
+    size_t i;
+
+    for (i = 0; i < PLACES; i++) {
+        save_session(&sessions, i);
+        hold_at(i, 700, 1000000);
+        if (!i) { watched.hold = ESTLS_GATE_RESUMED; }
+        ends_with(ESTLS_E_TIMEOUT);
+        CHECK(watched.times > 1000000 - 40); /* 20 s, and 700 ms each */
+        CHECK(watched.times < 1000000 - 20);
+        rig_end(&r);
+    }
+}
+
+/* After a failure for want of power the same description opens again. */
+static void a_session_opens_again_after_the_battery_has_rested(void)
+{
+    watch_begin(2);
+    hold_at(0, r.d.timeout_ms, 1);
+    CHECK_INT(rig_connect(&r), ESTLS_E_POWER);
+    CHECK_INT(rig_close(&r), ESTLS_E_POWER);
+    CHECK_INT(r.w.connections, 0); /* it never dialled */
+    CHECK_INT(estls_open(&r.net, &r.d), ESTLS_BUSY);
+    CHECK_INT(rig_step(&r), ESTLS_OK);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    check_delivered(1);
+    rig_end(&r);
+}
+
+/* In an open session: what is written waits with the gate. */
+static void an_open_session_waits(void)
+{
+    char reply[64];
+
+    watch_begin(2);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    hold_at(3, 4000, 2);
+    CHECK_INT(rig_say(&r, "NOOP\r\n", reply, sizeof reply), ESTLS_OK);
+    CHECK_INT(watched.times, 0);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    watch_pairs_match();
+    rig_end(&r);
+}
+
+static void an_open_session_ends_for_want_of_power(void)
+{
+    char reply[64];
+
+    watch_begin(2);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    hold_at(3, r.d.timeout_ms, 1000000);
+    CHECK_INT(rig_say(&r, "NOOP\r\n", reply, sizeof reply), ESTLS_E_POWER);
+    CHECK_TEXT(rig_dead(&r, ESTLS_E_POWER), "");
+    rig_end(&r);
+}
+
+static void an_open_session_does_not_wait_without_end(void)
+{
+    char reply[64];
+
+    watch_begin(2);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    hold_at(3, 1000, 1000000);
+    CHECK_INT(rig_say(&r, "NOOP\r\n", reply, sizeof reply), ESTLS_E_TIMEOUT);
+    CHECK_TEXT(rig_dead(&r, ESTLS_E_TIMEOUT), "");
+    rig_end(&r);
+}
+
+/* Closing has 5 s for what is left to send. */
+static void closing_does_not_wait_for_the_battery_without_end(void)
+{
+    uint32_t t0;
+
+    watch_begin(2);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    hold_at(3, 1000, 1000000);
+    t0 = r.w.now;
+    CHECK(rig_close(&r) <= 0);
+    CHECK(r.w.now - t0 <= 10000);
+    CHECK(r.w.server[0] == NULL);
+    rig_end(&r);
+}
+
+static size_t offered, allowed;
+
+/* Asks for more than there is, or for nothing. */
+static uint32_t resize(void *user, estls_gate *ask)
+{
+    (void)user;
+    if (ask->what != ESTLS_GATE_SEND) { return 0; }
+    offered = ask->len > offered ? ask->len : offered;
+    ask->len = allowed;
+    return 0;
+}
+
+static void a_gate_that_raises_the_length_changes_nothing(void)
+{
+    rig_init(&r, 2, "ec");
+    r.d.gate = resize;
+    offered = 0;
+    allowed = 0xffff;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(r.report.sends, 4);
+    CHECK(offered > 100 && offered <= 2048);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    check_delivered(1);
+    rig_end(&r);
+}
+
+static void a_gate_may_split_to_single_bytes(void)
+{
+    rig_init(&r, 2, "ec");
+    r.d.gate = resize;
+    allowed = 1;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK(r.report.sends > 200);
+    CHECK_INT(rig_mail(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    check_delivered(1);
+    rig_end(&r);
+}
+
+static void a_gate_that_splits_to_nothing_ends_at_the_deadline(void)
+{
+    rig_init(&r, 2, "ec");
+    r.d.gate = resize;
+    allowed = 0;
+    CHECK_INT(rig_connect(&r), ESTLS_E_TIMEOUT);
+    CHECK_TEXT(rig_dead(&r, ESTLS_E_TIMEOUT), "");
+    CHECK_INT(r.report.sends, 0);
+    rig_end(&r);
+}
+
+/* The stream itself has no gate: nothing of it is asked. */
+static void no_modem_no_gate(void)
+{
+    watch_begin(RIG_DIRECT);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(watched.count[ESTLS_GATE_FULL], 0);
+    CHECK_INT(watched.count[ESTLS_GATE_SEND], 0);
+    CHECK_INT(watched.count[ESTLS_GATE_COMPUTE], 0);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+}
+
 static void heavy_steps(void)
 {
     unsigned heavy = 0;
@@ -829,6 +1267,22 @@ int main(int argc, char **argv)
     RUN(dials_elsewhere);
     RUN(transparent_before);
     RUN(gated);
+    RUN(gate_hears_of_every_load_all);
+    RUN(gate_hears_of_failed_sends);
+    RUN(gate_hears_of_broken_wires);
+    RUN(the_report_counts_the_wait_down);
+    RUN(a_wait_beyond_the_deadline_ends_at_once);
+    RUN(a_wait_within_the_deadline_is_waited_for);
+    RUN(endless_short_waits_end_at_the_deadline);
+    RUN(a_session_opens_again_after_the_battery_has_rested);
+    RUN(an_open_session_waits);
+    RUN(an_open_session_ends_for_want_of_power);
+    RUN(an_open_session_does_not_wait_without_end);
+    RUN(closing_does_not_wait_for_the_battery_without_end);
+    RUN(a_gate_that_raises_the_length_changes_nothing);
+    RUN(a_gate_may_split_to_single_bytes);
+    RUN(a_gate_that_splits_to_nothing_ends_at_the_deadline);
+    RUN(no_modem_no_gate);
     RUN(heavy_steps);
     RUN(forgotten);
     RUN(forgotten_io);
