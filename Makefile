@@ -18,6 +18,7 @@ SERVER = $(addprefix tests/server/, \
 WORLD = tests/rig.c tests/world.c tests/modem/espat.c $(SERVER)
 FTP_RIG = tests/ftp_rig.c tests/server/ftpd.c examples/ftp.c $(WORLD)
 DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
+BATTERY = examples/battery.c tests/power/circuit.c
 EXCHANGE = $(addprefix tests/servers/exchange, .c _lines.c _ldap.c _sql.c)
 HEADERS = estls.h $(wildcard tests/*.h tests/*/*.h examples/*.h)
 
@@ -27,15 +28,18 @@ FAST = -O2
 PLAIN = -g -O1
 
 .PHONY: help demo test test-servers cross size bench tables lint format clean
-.PHONY: test-deps programs
+.PHONY: test-deps programs fuzz-tx power power-quick
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
 	@echo 'make test          the tests, without servers to install (3 min)'
 	@echo 'make test-servers  the same clients against 12 real servers (6 min)'
+	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
 	@echo 'make cross         cross compilers: modes, RAM and code size'
 	@echo 'make size          RAM and code on Cortex-M, as a table'
 	@echo 'make bench         instructions: the parser, the handshake, FTP'
+	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
+	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
 	@echo 'make lint          formatting, rooms, function lengths'
 	@echo 'make format        formats all C files'
@@ -51,14 +55,24 @@ $(B)/mail: examples/mail.c examples/smtp.c $(DESKTOP) $(HEADERS)
 $(B)/deep_sleep: examples/deep_sleep.c $(DESKTOP) $(HEADERS)
 $(B)/anchors: examples/anchors.c examples/pem.c $(HEADERS)
 $(B)/exchange: $(EXCHANGE) $(DESKTOP) $(HEADERS)
+$(B)/battery_life: examples/battery_life.c $(HEADERS)
+$(B)/coin_cell: examples/coin_cell.c $(BATTERY) $(HEADERS)
+$(B)/mail_on_battery: examples/mail_on_battery.c examples/smtp.c $(BATTERY) \
+	$(WORLD) $(HEADERS)
 $(B)/ftp_upload: examples/ftp_upload.c examples/ftp.c $(DESKTOP) $(HEADERS)
 
 PROGRAMS = $(addprefix $(B)/, espat smtpd starttls mail deep_sleep anchors \
-	ftpd ftp_upload)
+	ftpd ftp_upload battery_life coin_cell mail_on_battery)
 SERVER_PROGRAMS = $(addprefix $(B)/, espat mail exchange ftp_upload)
 
 $(sort $(PROGRAMS) $(SERVER_PROGRAMS)): $(B)/%: | $(B)
-	@$(CC) $(STD) $(WARN) $(FAST) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
+	@$(CC) $(STD) $(WARN) $(FAST) $(CPPFLAGS) -o $@ $(filter %.c,$^) \
+		-lbearssl -lm
+
+$(B)/power/droop: $(addprefix tests/power/, droop_main.c cell.c circuit.c) \
+		$(HEADERS)
+	@mkdir -p $(@D)
+	@$(CC) $(STD) $(WARN) $(FAST) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lm
 
 programs: $(PROGRAMS)
 
@@ -78,7 +92,7 @@ demo:
 
 # -- make test ----------------------------------------------------------------
 
-SUITES_AT = at_parser at_fields at_engine
+SUITES_AT = at_parser at_fields at_engine tx tx_fuzz
 SUITES_WORLD = session links
 SUITES_FTP = ftp beside
 BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) \
@@ -116,6 +130,8 @@ modes     tests/modes.sh
 at_parser $(B)/asan/at_parser
 at_fields $(B)/asan/at_fields
 at_engine $(B)/asan/at_engine
+tx        $(B)/asan/tx
+tx_fuzz   $(B)/asan/tx_fuzz 2000000
 espat     $(B)/asan/espat
 smtpd     $(B)/asan/smtpd $(PKI)
 session   $(B)/asan/session $(PKI)
@@ -125,6 +141,8 @@ beside    $(B)/asan/beside $(PKI)
 programs  tests/programs.sh $(B) $(PKI)
 ftp_programs tests/ftp_programs.sh $(B) $(PKI)
 readme    tests/readme.sh $(B)
+battery_life tests/battery_life.sh $(B)
+battery   tests/battery_programs.sh $(B) $(PKI)
 style     tests/style.sh
 endef
 export SUITES
@@ -134,6 +152,12 @@ test: test-deps
 	@echo "$$SUITES" | tests/run.sh $(B)/log
 
 # -- more ---------------------------------------------------------------------
+
+# random input through the helpers for weak cells
+fuzz-tx:
+	@tests/deps.sh $(PACKAGES)
+	@$(MAKE) -s --no-print-directory $(B)/asan/tx_fuzz
+	@$(B)/asan/tx_fuzz 10000000 1 progress
 
 # The last line is the sum of both; one that says nothing has failed.
 test-servers:
@@ -155,6 +179,14 @@ bench:
 	@$(MAKE) -s --no-print-directory $(B)/fast/bench_tls \
 		$(B)/fast/bench_ftp $(PKI)/done
 	@tests/bench.sh $(B) $(PKI)
+
+SEED = 1
+CELLS = 40
+
+power power-quick:
+	@tests/deps.sh gcc libc6-dev ngspice gnuplot-nox
+	@CC='$(CC)' CFLAGS='$(STD) $(WARN) $(FAST) $(CPPFLAGS)' \
+		tests/power/power.sh $@ $(B) $(SEED) $(CELLS)
 
 size:
 	@tests/deps.sh $(PACKAGES) $(CROSS_PACKAGES)

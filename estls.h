@@ -1258,8 +1258,8 @@ typedef struct estls_tx_board {
     /* What the board resets at, from the datasheet: demanded. */
     uint16_t brownout_mV;
     /* Kept above it: 0 is 150; less than 100 is taken as 100.  It is for what
-     * a cell may hide: in the quarter of an hour after its ESR was measured a
-     * sixth of it does. */
+     * a cell may hide: in the quarter of an hour after a probe a third of it
+     * does, and after a burst, which shows the droop itself, an eighth. */
     uint16_t margin_mV;
     /* Readings at or above it are not real; 0: none are. */
     uint16_t full_scale_mV;
@@ -5670,7 +5670,8 @@ enum { /* flags, beside a level of 0 to 14; 15: none */
        ESTLSI_TX_LEVEL = 15,
        ESTLSI_TX_BURST = 16,  /* t0 is the end of a burst */
        ESTLSI_TX_RESTED = 32, /* the last job's mV was at rest */
-       ESTLSI_TX_TAIL = 64    /* what comes behind the last pulse counts */
+       ESTLSI_TX_TAIL = 64,   /* what comes behind the last pulse counts */
+       ESTLSI_TX_SEEN = 128   /* ESR was learnt from a burst, not a probe */
 };
 
 enum {
@@ -5860,7 +5861,7 @@ typedef struct estlsi_tx_load {
     uint16_t share;     /* s, of 2^16 */
     uint8_t count;
     uint8_t repeat;
-    uint32_t ref; /* the least level, or the largest named current, uA */
+    uint32_t ref; /* a middle level, or the largest named current, uA */
 } estlsi_tx_load;
 
 /* Droops for a unit of current, in shares of 2^16. */
@@ -6016,7 +6017,9 @@ static void estlsi_tx_slow(estlsi_tx_load *l)
 
 static uint32_t estlsi_tx_ref(const estlsi_tx_load *l)
 {
-    uint32_t ref = l->board->level[estlsi_tx_least(l->board)].uA;
+    uint32_t ref = (l->board->level[0].uA +
+                    l->board->level[estlsi_tx_least(l->board)].uA) /
+                   2;
     uint8_t i;
 
     for (i = 0; i < l->count; i++) {
@@ -6067,9 +6070,9 @@ static void estlsi_tx_reckon(estlsi_tx_load *l)
     estlsi_tx_pulses(l, p);
     estlsi_tx_train(l, p, &end, &peak);
     if (end.x + end.y < (peak.x + peak.y) / 2u) { end = peak; /* at rest */ }
-    l->share = estlsi_tx_share_of(&peak);
-    x = estlsi_tx_share_of(&end);
-    if (x > l->share) { l->share = x; }
+    /* the end is where the smaller levels are at their lowest */
+    l->share = (uint16_t)(estlsi_tx_share_of(&peak) / 3u +
+                          estlsi_tx_share_of(&end) / 3u * 2u);
     if (l->mOhm > l->r >> 8) { /* the reservoir is not ideal */
         x = (uint16_t)(((uint32_t)l->mOhm << 16) / (l->r + l->mOhm + 1));
         x = estlsi_tx_share((uint16_t)~peak.x, x);
@@ -6419,7 +6422,11 @@ ESTLS_API uint32_t estls_tx_capacitor(const estls_tx_cell *cell,
         m.load.nF = estlsi_tx_unpack(code | step);
         if (estlsi_tx_burst(&m) < floor) { code |= step; }
     }
-    return code >= most ? ESTLSI_TX_NEVER : estlsi_tx_unpack(code + 1);
+    do { /* and a little more, for what the model rounds */
+        code = (uint16_t)(code + 6);
+        m.load.nF = estlsi_tx_unpack(code);
+    } while (code < most && estlsi_tx_burst(&m) < floor);
+    return code >= most ? ESTLSI_TX_NEVER : m.load.nF;
 }
 
 /* -- what is known of the cell --------------------------------------------- */
@@ -6631,7 +6638,7 @@ static uint16_t estlsi_tx_ageing(const estls_tx *tx, uint32_t now)
 {
     uint16_t age = estlsi_tx_age(tx, now);
 
-    if (age < ESTLSI_TX_FRESH) { return (uint16_t)(age << 5); }
+    if (age < ESTLSI_TX_FRESH) { return (uint16_t)(age << 4); }
     if (age > ESTLSI_TX_DOUBLED) { age = ESTLSI_TX_DOUBLED; }
     return (uint16_t)(age << 7);
 }
@@ -6730,7 +6737,7 @@ static uint8_t estlsi_tx_explain(estlsi_tx_load *l, const estls_tx_sample *s,
 }
 
 /* Takes a reading in.  Up at once, since optimism kills, but by one reading
- * alone no more than by half; down by halves, and not by one reading alone. */
+ * alone no more than by half; down by three quarters, not by one alone. */
 static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
 {
     estls_tx_log *log = tx->board->log;
@@ -6745,7 +6752,8 @@ static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
         tx->fast = code;
     } else {
         if (before > code) { code = before < tx->fast ? before : tx->fast; }
-        tx->fast = (uint16_t)(tx->fast - (tx->fast - code + 1) / 2);
+        code = (uint16_t)(tx->fast - code);
+        tx->fast = (uint16_t)(tx->fast - code + code / 4);
     }
     tx->stamp = (uint16_t)(now >> 16);
     if (log && (!log->best || tx->fast < log->best)) { log->best = tx->fast; }
@@ -6805,6 +6813,7 @@ ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
     if (s->us >= ESTLSI_TX_SLOW_US) {
         estlsi_tx_seconds(tx, estlsi_tx_unpack(code));
     } else {
+        tx->level &= (uint8_t)~ESTLSI_TX_SEEN;
         estlsi_tx_reading(tx, code, s->now);
         if (tx->board->log) { tx->board->log->probe = code; }
     }
@@ -6875,11 +6884,6 @@ static void estlsi_tx_probe(const estls_tx *tx, const estls_tx_job *job,
     plan->us = estlsi_tx_probe_us(tx, job->now, job->mV);
 }
 
-static uint16_t estlsi_tx_sixth(uint16_t x)
-{
-    return estlsi_tx_share(x, 10923);
-}
-
 /* The first level that keeps above the floor; 0: there is none.  The very
  * first is for cells that carry it with ease: in a droop of a sixth constant
  * power takes a fifth more charge, and a weak cell has none to spare. */
@@ -6887,7 +6891,7 @@ static int estlsi_tx_choose(const estls_tx *tx, const estlsi_tx_load *l,
                             estls_tx_plan *plan)
 {
     const estls_tx_board *b = tx->board;
-    const uint16_t ease = (uint16_t)(l->rest - estlsi_tx_sixth(l->rest));
+    const uint16_t ease = (uint16_t)(l->rest - estlsi_tx_share(l->rest, 10923));
     const uint32_t most = estlsi_tx_bears(l, plan->floor_mV);
     const uint32_t banned = estlsi_tx_banned(tx);
     uint32_t first = most;
@@ -7129,6 +7133,8 @@ static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
 ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
                            estls_tx_plan *plan)
 {
+    uint16_t margin;
+
     memset(plan, 0, sizeof *plan);
     plan->action = ESTLS_TX_DROP;
     plan->reason = ESTLS_TX_NO_DATA;
@@ -7140,10 +7146,9 @@ ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
     plan->esr_mOhm = estlsi_tx_unpack(tx->fast);
     if (estlsi_tx_refused(tx, job, plan)) { return ESTLS_OK; }
     if (estlsi_tx_age(tx, job->now) < ESTLSI_TX_FRESH) {
-        plan->floor_mV =
-            (uint16_t)(tx->board->brownout_mV +
-                       estlsi_tx_sixth((uint16_t)(plan->floor_mV -
-                                                  tx->board->brownout_mV)));
+        margin = (uint16_t)(plan->floor_mV - tx->board->brownout_mV);
+        margin = (uint16_t)(margin / (tx->level & ESTLSI_TX_SEEN ? 8u : 3u));
+        plan->floor_mV = (uint16_t)(tx->board->brownout_mV + margin);
     }
     plan->action = ESTLS_TX_SEND;
     plan->us = job->us;
@@ -7198,6 +7203,7 @@ static uint8_t estlsi_tx_teach(estls_tx *tx, const estls_tx_sample *s,
     estlsi_tx_load_of(&l, tx->board, s->us ? &one : NULL);
     reason = estlsi_tx_explain(&l, s, tx->board->level[level].uA, &code);
     if (reason) { return reason; }
+    tx->level |= ESTLSI_TX_SEEN;
     estlsi_tx_reading(tx, code, s->now);
     if (tx->board->log) { tx->board->log->burst = code; }
     return ESTLS_TX_FINE;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # tables.sh [--check] - writes the generated tables into README.md, between
 # their markers; or tells whether they are as they would be written. Those of
-# attacks and servers are what make test and make test-servers left in build/;
-# where they have not run, what is there is kept.
+# attacks, servers and power are what make test, make test-servers and make
+# power left in build/; where they have not run, what is there is kept.
 set -eu
 
 dir=$(mktemp -d)
@@ -34,7 +34,7 @@ if command -v arm-none-eabi-gcc >/dev/null; then
 else
     keep size
 fi
-for name in attacks servers; do
+for name in attacks servers power; do
     if [ -s build/$name.md ]; then
         cp build/$name.md "$dir/$name.md"
     else
@@ -53,8 +53,8 @@ fill() {
         }'
 }
 
-fill errors <README.md | fill size | fill attacks | fill servers \
-    >"$dir/README.md"
+fill errors <README.md | fill size | fill attacks | fill servers |
+    fill power >"$dir/README.md"
 if [ "${1:-}" = --check ]; then
     diff -u README.md "$dir/README.md"
 else

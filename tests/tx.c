@@ -559,7 +559,7 @@ static void a_good_cell_sends_at_the_first_level(void)
     CHECK_INT(plan.us, 0);
     CHECK_NEAR(plan.esr_mOhm, 9500, 400);
     CHECK_NEAR(plan.lowest_mV, lowest_by_model(2930, 9.5, 16400), OUT_BY);
-    CHECK_INT(plan.floor_mV, BROWNOUT + MARGIN / 6);
+    CHECK_INT(plan.floor_mV, BROWNOUT + MARGIN / 3);
 }
 
 /* The first level whose droop the cell carries, and no other. */
@@ -1759,7 +1759,7 @@ static void pitfall_6_learnt_at_noon_used_at_night(void)
     teach(30);
     CHECK_INT(ask(2900), ESTLS_TX_SEND);
     at_noon = plan.lowest_mV;
-    CHECK_INT(plan.floor_mV, BROWNOUT + MARGIN / 6);
+    CHECK_INT(plan.floor_mV, BROWNOUT + MARGIN / 3);
     now += 20 * 60000;
     (void)ask(2900);
     CHECK_INT(plan.floor_mV, FLOOR);
@@ -2097,7 +2097,7 @@ static void ageing_survives_the_wrap_of_the_tick(void)
     teach(65);
     now += 300000;
     CHECK_INT(ask(2820), ESTLS_TX_SEND); /* fresh */
-    CHECK_INT(plan.floor_mV, BROWNOUT + MARGIN / 6);
+    CHECK_INT(plan.floor_mV, BROWNOUT + MARGIN / 3);
     now += HOUR_MS + 120000;
     CHECK_INT(ask(2820), ESTLS_TX_PROBE);
 }
@@ -2317,7 +2317,7 @@ static void every_plan_is_filled(void)
         CHECK(plan.ms != 0xaaaaaaaa && plan.uC != 0xaaaaaaaa);
         CHECK(plan.lowest_mV != 0xaaaa);
         CHECK_INT(plan.floor_mV,
-                  i > 2 && i < 5 ? BROWNOUT + MARGIN / 6 : FLOOR);
+                  i > 2 && i < 5 ? BROWNOUT + MARGIN / 3 : FLOOR);
         CHECK_NEAR(plan.esr_mOhm, 65000, 2000);
     }
 }

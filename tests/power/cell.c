@@ -102,14 +102,15 @@ double cell_ocv(const struct cell *c, double used)
     return (curve[i].mV + k * (curve[i + 1].mV - curve[i].mV)) * 1e-3;
 }
 
-/* The first millisecond of what the curve's two seconds show. */
+int cell_r0_less;
+
 double cell_r0(const struct cell *c, double used)
 {
     size_t i;
     const double k = locate(c, used, &i);
     const double ohm = curve[i].ohm + k * (curve[i + 1].ohm - curve[i].ohm);
 
-    return c->lot * ohm * 8.0 / 9.5;
+    return c->lot * (cell_r0_less ? ohm - 1.5 : ohm * 8.0 / 9.5);
 }
 
 double cell_r2(const struct cell *c)

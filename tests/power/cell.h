@@ -48,6 +48,9 @@ struct cell {
 
 void cell_make(struct cell *c, uint64_t seed, int group, int far, int index);
 double cell_ocv(const struct cell *c, double used_mAh);
+/* How the first millisecond follows from the curve's two seconds: times
+ * 8.0 / 9.5, or less 1.5 Ohm.  Both are right for a new cell. */
+extern int cell_r0_less;
 /* At 21 degrees. */
 double cell_r0(const struct cell *c, double used_mAh);
 double cell_r2(const struct cell *c);

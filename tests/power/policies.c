@@ -1,9 +1,7 @@
 /* policies.c - what firmware does today. */
 #include "policy.h"
 #include "cell.h"
-#ifdef POLICY_OURS
 #include "policy_ours.h"
-#endif
 
 static void forget_nothing(void *state, struct slot *s)
 {
@@ -116,7 +114,4 @@ static const struct policy naive_100uF = {"naive +100 uF", 0,        100e-6, 1,
 
 const struct policy *const policies[] = {&naive,  &rest_2500,  &rest_2900,
                                          &loaded, &backoff,    &naive_100uF,
-#ifdef POLICY_OURS
-                                         &ours,   &ours_100uF,
-#endif
-                                         NULL};
+                                         &ours,   &ours_100uF, NULL};

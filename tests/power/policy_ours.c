@@ -20,8 +20,9 @@ _Static_assert(sizeof(struct ours) <= POLICY_STATE_MAX, "state");
 
 static const estls_tx_level levels[] = {
     {8, 16400}, {4, 11200}, {0, 6400}, {-8, 4900}};
-static const estls_tx_segment event[] = {
-    {376, 0}, {350, 5000}, {376, 0}, {350, 5000}, {376, 0}};
+/* The readings are of the last event: the burst is described whole. */
+static const estls_tx_segment event[] = {{376, 0},    {350, 5000}, {376, 0},
+                                         {350, 5000}, {376, 0},    {33872, 9}};
 
 static struct ours_options options = {1750, 10000};
 
@@ -38,7 +39,8 @@ static void boot_with(struct ours *o, struct slot *s, uint32_t extra_nF)
     b->level = levels;
     b->level_count = 4;
     b->segment = event;
-    b->segment_count = 5;
+    b->segment_count = sizeof event / sizeof *event;
+    b->repeat = EVENTS;
     b->constant_power = 1;
     b->brownout_mV = options.brownout_mV;
     b->reservoir_nF = options.reservoir_nF + extra_nF;

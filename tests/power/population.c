@@ -57,10 +57,14 @@ static uint16_t adc(struct board *b, double v)
     return (uint16_t)fmax(1, code * ADC_LSB + 0.5);
 }
 
-static void brown_out(struct board *b, double times)
+/* In transmission or in a probe. */
+static void died(struct board *b, double times)
 {
-    b->tally.brownouts += times;
-    if (b->slot >= DAY_SLOTS) { b->tally.late_brownouts += times; }
+    struct tally *t = &b->tally;
+
+    if (!t->deaths) { t->could_boot = b->can_boot; }
+    t->deaths += times;
+    if (b->slot >= DAY_SLOTS) { t->late_deaths += times; }
 }
 
 /* Charge that a loop took from the cell. */
@@ -124,8 +128,7 @@ static void boot_loops(struct board *b, double pause_s)
     const double left = fmin(CHUNK_S, SLOT_S - b->s);
     const double n = fmax(1, floor(left / cycle));
 
-    brown_out(b, n);
-    b->tally.boot_brownouts += n;
+    b->tally.boot_deaths += n;
     draw_loop(b, n * cycle, n * NOMINAL_V * BOOT_A * s / v);
     refresh(b);
 }
@@ -210,7 +213,7 @@ uint16_t slot_probe(struct slot *s, uint32_t uA, uint32_t us)
     tell_time(s);
     if (v >= b->limits->brownout) { return adc(b, v); }
     b->browned = 1;
-    brown_out(b, 1);
+    died(b, 1);
     return 0;
 }
 
@@ -232,7 +235,7 @@ static int die(struct board *b, int level, int sent, double event_c)
     count_heard(b, level, sent);
     draw_loop(b, (sent + 0.05) * EVENT_S, c);
     b->browned = 1;
-    brown_out(b, 1);
+    died(b, 1);
     return -1;
 }
 
@@ -278,13 +281,13 @@ int slot_burst(struct slot *s, int level, int events, uint16_t *lowest_mV,
 
 /* Where a loop of a blind policy stood when it began. */
 struct loop {
-    double s, used, missed, brownouts, boot_brownouts;
+    double s, used, missed, deaths, boot_deaths;
 };
 
 static struct loop loop_mark(const struct board *b)
 {
-    const struct loop l = {b->s, b->used, b->missed, b->tally.brownouts,
-                           b->tally.boot_brownouts};
+    const struct loop l = {b->s, b->used, b->missed, b->tally.deaths,
+                           b->tally.boot_deaths};
 
     return l;
 }
@@ -299,9 +302,8 @@ static void loop_count(struct board *b, const struct loop *l)
 
     if (n < 1) { return; }
     b->missed *= pow(b->missed / l->missed, n);
-    brown_out(b, n * (b->tally.brownouts - l->brownouts));
-    b->tally.boot_brownouts +=
-        n * (b->tally.boot_brownouts - l->boot_brownouts);
+    died(b, n * (b->tally.deaths - l->deaths));
+    b->tally.boot_deaths += n * (b->tally.boot_deaths - l->boot_deaths);
     b->tally.loop_mAh += n * used;
     draw(b, n * cycle, used * 3.6 / cycle);
     refresh(b);
@@ -340,6 +342,7 @@ static double run_day(struct board *b, const struct policy *p, void *state)
         b->s = 0;
         b->missed = 1;
         refresh(b);
+        b->can_boot = boot_carried(b);
         run_slot(b, p, state);
         if (b->s < SLOT_S) { draw(b, SLOT_S - b->s, SLEEP_A); }
         delivered += 1 - b->missed;
@@ -368,22 +371,6 @@ void board_run(struct board *b, const struct policy *p, void *state, int days)
 
 /* -- the population -------------------------------------------------------- */
 
-enum { POLICIES_MAX = 16 };
-
-struct result {
-    struct cell cell;
-    double bound, audit_low; /* of the oracle; V over brown-out */
-    long audits;
-    struct tally tally[POLICIES_MAX]; /* the oracle's first */
-};
-
-struct world {
-    struct population p;
-    int policies;
-    struct limits limits[RESERVOIRS];
-    struct result results[];
-};
-
 /* Jobs are dealt out to children; each writes to shared memory of its own, so
  * that their number changes nothing. */
 static int spread(struct world *w, int jobs, int (*job)(struct world *, int))
@@ -406,6 +393,7 @@ static int spread(struct world *w, int jobs, int (*job)(struct world *, int))
 
 static int limits_job(struct world *w, int i)
 {
+    if (i % RESERVOIRS && !w->extra) { return 0; }
     limits_build(&w->limits[i % RESERVOIRS], i / RESERVOIRS);
     return 0;
 }
@@ -450,208 +438,56 @@ static int cell_job(struct world *w, int i)
     to->audit_low = o.audit_low;
     for (k = 1; k <= w->policies; k++) {
         memset(&state, 0, sizeof state);
-        run_policy(w, policies[k - 1], &state, k, factor, to);
+        run_policy(w, w->policy[k], &state, k, factor, to);
     }
     return 0;
 }
 
-/* -- the report ------------------------------------------------------------ */
-
-static int by_value(const void *a, const void *b)
+/* Is the name in the list, between commas?  No list names all. */
+static int named(const char *list, const char *name)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
+    const size_t n = strlen(name);
 
-    return (x > y) - (x < y);
-}
-
-static double median_life(const struct result *r, int n, int policy)
-{
-    double life[1024];
-    int i;
-
-    for (i = 0; i < n && i < 1024; i++) {
-        life[i] = r[i].tally[policy].life_days / 30.4;
-    }
-    qsort(life, (size_t)i, sizeof *life, by_value);
-    return (life[i / 2] + life[(i - 1) / 2]) / 2;
-}
-
-static const char *policy_name(int number)
-{
-    return number ? policies[number - 1]->name : "oracle";
-}
-
-static struct tally add_up(const struct world *w, const struct result *r,
-                           int number, double *far)
-{
-    struct tally sum = {0};
-    int i;
-
-    *far = 0;
-    for (i = 0; i < w->p.per_group; i++) {
-        const struct tally *t = &r[i].tally[number];
-        sum.delivered += t->delivered;
-        if (r[i].cell.far) { *far += t->delivered; }
-        sum.brownouts += t->brownouts;
-        sum.late_brownouts += t->late_brownouts;
-        sum.boot_brownouts += t->boot_brownouts;
-        sum.loop_mAh += t->loop_mAh;
-        sum.probe_mAh += t->probe_mAh;
-        sum.mAh += t->mAh;
-    }
-    return sum;
-}
-
-static void print_row(const struct world *w, const struct result *r, int number)
-{
-    const int n = w->p.per_group;
-    const double all = (double)w->p.days * DAY_SLOTS * n;
-    double far, far_best;
-    const struct tally best = add_up(w, r, 0, &far_best);
-    const struct tally sum = add_up(w, r, number, &far);
-
-    printf("  %-14s %6.2f %6.2f %7.2f %11.2f %11.2f %11.1f %6.1f %6.2f %6.1f\n",
-           policy_name(number), 100 * sum.delivered / all, 200 * far / all,
-           100 * sum.delivered / best.delivered, sum.brownouts / n,
-           sum.late_brownouts / n, sum.boot_brownouts / n, sum.loop_mAh / n,
-           100 * sum.probe_mAh / sum.mAh, median_life(r, n, number));
-}
-
-static void print_head(const char *const *heads)
-{
-    printf("  %-14s %6s %6s %7s %11s %11s %11s %6s %6s %6s\n", "", heads[0],
-           heads[1], heads[2], heads[3], heads[4], heads[5], heads[6], heads[7],
-           heads[8]);
-}
-
-static void print_table(const struct world *w)
-{
-    static const char *const head[] = {"deliv.",     "far",    "of the",
-                                       "brown-outs", "after",  "of them",
-                                       "loops",      "probes", "life"};
-    static const char *const units[] = {"%",      "%",     "oracle%",
-                                        "a cell", "24 h",  "by the boot",
-                                        "mAh",    "% mAh", "months"};
-    int g, k;
-
-    printf("seed %llu, brown-out %.2f V, %g uF, %d days, %d cells a group\n\n",
-           (unsigned long long)w->p.seed, w->p.brownout, 1e6 * w->p.reservoir,
-           w->p.days, w->p.per_group);
-    print_head(head);
-    print_head(units);
-    for (g = 0; g < GROUPS; g++) {
-        printf("%s\n", group_names[g]);
-        for (k = 0; k <= w->policies; k++) {
-            print_row(w, &w->results[g * w->p.per_group], k);
+    for (; list; list = strchr(list, ','), list += list != NULL) {
+        if (!strncmp(list, name, n) && (list[n] == ',' || !list[n])) {
+            return 1;
         }
     }
+    return 0;
 }
 
-/* The most that a policy without brown-outs has more than the oracle. */
-static double beaten_by(const struct world *w, const struct result *r)
+/* 0: a name too many, or a policy too large. */
+static int choose_policies(struct world *w)
 {
-    double over = 0;
-    int k;
-
-    for (k = 1; k <= w->policies; k++) {
-        if (r->tally[k].brownouts > 0 || policies[k - 1]->extra_c > 0) {
-            continue;
-        }
-        over = fmax(over, r->tally[k].delivered - r->tally[0].delivered);
-    }
-    return over;
-}
-
-/* How far the oracle may be trusted. */
-static void print_oracle(const struct world *w)
-{
-    const double percent = 100. / ((double)w->p.days * DAY_SLOTS);
-    double gap = 0, over = 0, brownouts = 0, low = HUGE_VAL;
-    long audits = 0;
     int i;
 
-    for (i = 0; i < GROUPS * w->p.per_group; i++) {
-        const struct result *r = &w->results[i];
-        gap = fmax(gap, fabs(r->bound - r->tally[0].delivered));
-        over = fmax(over, beaten_by(w, r));
-        brownouts += r->tally[0].brownouts;
-        audits += r->audits;
-        low = fmin(low, r->audit_low);
+    w->policy[0] = &oracle_policy;
+    for (i = 0; policies[i]; i++) {
+        if (w->p.only && !named(w->p.only, policies[i]->name)) { continue; }
+        if (policies[i]->state_size > POLICY_STATE_MAX) { return 0; }
+        if (w->policies == POLICIES_MAX - 1) { return 0; }
+        w->policy[++w->policies] = policies[i];
+        w->extra |= policies[i]->extra_c > 0;
     }
-    printf("\noracle: %g brown-outs; %ld of its tightest bursts run whole: the "
-           "lowest %+.2f mV from brown-out\n",
-           brownouts, audits, 1e3 * low);
-    printf("oracle: its replay is within %.3f %% of its bound; a policy "
-           "without brown-outs has at most %.4f %% more\n",
-           percent * gap, percent * over);
+    return w->policies;
 }
 
-static void write_row(FILE *f, const struct world *w, int cell, int number)
-{
-    const struct result *r = &w->results[cell];
-    const struct tally *t = &r->tally[number];
-    const double slots = (double)w->p.days * DAY_SLOTS;
-
-    fprintf(f, "%s,%d,%s,%.4f,%.2f,", group_names[r->cell.group], cell,
-            r->cell.far ? "far" : "near", r->cell.lot, r->cell.capacity);
-    fprintf(f, "%s,%.6f,%.6f,%.0f,%.0f,%.0f,", policy_name(number),
-            t->delivered / slots, r->bound / slots, t->brownouts,
-            t->late_brownouts, t->boot_brownouts);
-    fprintf(f, "%.4f,%.4f,%.4f,%.4f,%.2f,%.5f,%.5f,%.5f,%.5f\n", t->mAh,
-            t->burst_mAh, t->loop_mAh, t->probe_mAh, t->life_days / 30.4,
-            t->bursts[0] / slots, t->bursts[1] / slots, t->bursts[2] / slots,
-            t->bursts[3] / slots);
-}
-
-static int write_csv(const struct world *w, const char *path)
-{
-    FILE *f = fopen(path, "w");
-    int i, k;
-
-    if (!f) {
-        perror(path);
-        return 1;
-    }
-    fprintf(f, "group,cell,link,lot,capacity_mAh,policy,delivered,"
-               "oracle_bound,brownouts,brownouts_after_24h,brownouts_by_boot,"
-               "mAh,burst_mAh,"
-               "loop_mAh,probe_mAh,life_months,share_p8,share_p4,share_0,"
-               "share_m8\n");
-    for (i = 0; i < GROUPS * w->p.per_group; i++) {
-        for (k = 0; k <= w->policies; k++) { write_row(f, w, i, k); }
-    }
-    return fclose(f) != 0;
-}
-
-static int count_policies(void)
-{
-    int n = 0;
-
-    for (; policies[n]; n++) {
-        if (n == POLICIES_MAX - 1) { return 0; }
-        if (policies[n]->state_size > POLICY_STATE_MAX) { return 0; }
-    }
-    return n;
-}
-
-int population_run(const struct population *p, const char *csv)
+const struct world *population_run(const struct population *p)
 {
     const size_t cells = (size_t)(GROUPS * p->per_group);
     const size_t size = sizeof(struct world) + cells * sizeof(struct result);
     struct world *w = mmap(NULL, size, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (w == MAP_FAILED) { return 1; }
+    if (w == MAP_FAILED) { return NULL; }
     w->p = *p;
-    w->policies = count_policies();
-    if (!w->policies) { return 1; }
+    if (!choose_policies(w)) { return NULL; }
+    cell_r0_less = p->r0_less;
     limits_init(&w->limits[0], p->brownout, p->reservoir);
     limits_init(&w->limits[1], p->brownout, p->reservoir + 100e-6);
     if (spread(w, LEVELS * RESERVOIRS, limits_job) ||
         spread(w, (int)cells, cell_job)) {
-        return 1;
+        return NULL;
     }
-    print_table(w);
-    print_oracle(w);
-    return csv ? write_csv(w, csv) : 0;
+    return w;
 }
