@@ -11,7 +11,7 @@ PKI = $(B)/pki
 PACKAGES = gcc libc6-dev libbearssl-dev openssl
 TEST_PACKAGES = $(PACKAGES) g++ clang valgrind universal-ctags clang-format
 CROSS_PACKAGES = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-avr avr-libc \
-	sdcc
+	sdcc simavr libsimavr-dev libelf-dev
 
 SERVER = $(addprefix tests/server/, \
 	smtpd.c dialogue.c script.c pem.c bytes.c)
@@ -173,6 +173,7 @@ cross:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
 	@tests/modes.sh
 	@tests/size.sh
+	@tests/power/cycles.sh
 
 bench:
 	@tests/deps.sh $(PACKAGES) valgrind
@@ -184,7 +185,9 @@ SEED = 1
 CELLS = 40
 
 power power-quick:
-	@tests/deps.sh gcc libc6-dev ngspice gnuplot-nox
+	@tests/deps.sh $(PACKAGES) ngspice gnuplot-nox
+	@$(MAKE) -s --no-print-directory $(B)/coin_cell $(B)/mail_on_battery $(B)/power/droop \
+		$(PKI)/done
 	@CC='$(CC)' CFLAGS='$(STD) $(WARN) $(FAST) $(CPPFLAGS)' \
 		tests/power/power.sh $@ $(B) $(SEED) $(CELLS)
 

@@ -305,9 +305,10 @@ typedef struct estls_desc {
      * before each send, and before a heavy computation.  Return 0 to let it
      * go, else the milliseconds after which to ask again; timeout_ms or more
      * ends the session at once, with E_POWER.  While it waits, the session's
-     * own deadline runs.  Null: always go.  See >>tx.  It may not call into
+     * own deadline runs: E_TIMEOUT.  Not asked with no_modem; the sends of a
+     * session beside another are asked of that one's.  It may not call into
      * the session or its link: set a flag, and queue AT+RFPOWER from the main
-     * loop before you let the send go.
+     * loop before you let the send go.  Null: always go.  See >>tx.
      * Closing has 5 s for what is left to send: step until OK before it. */
     uint32_t (*gate)(void *user, estls_gate *ask);
 
@@ -1192,7 +1193,7 @@ typedef struct estls_tx_level {
 
 /* A piece of a burst.  The last one may well be a pause. */
 typedef struct estls_tx_segment {
-    uint32_t us;
+    uint32_t us; /* up to 1,000,000 */
     uint32_t uA; /* 0: the level's current */
 } estls_tx_segment;
 
@@ -1229,7 +1230,7 @@ typedef struct estls_tx_log {
 
 /* Token bucket toward a lifetime: uA is what transmission may take on
  * average, capacity over lifetime less the sleep current.  It holds a day's
- * worth.  12 bytes; retain it, or each reset fills it again. */
+ * worth.  12 bytes: zero uC and t0 when new; retained, it outlives resets. */
 typedef struct estls_tx_budget {
     uint32_t uA;
     uint32_t uC; /* saved up */
@@ -1270,7 +1271,8 @@ typedef struct estls_tx_board {
     uint8_t segment_count;
     uint8_t repeat;
     uint16_t nominal_mV;
-    /* First hold-off after a death, doubled with each; 0: 60 */
+    /* First hold-off after a death, s, doubled with each; 0: 60.  A record that
+     * was garbage, as when new, counts as one. */
     uint16_t hold_s;
 } estls_tx_board;
 
@@ -1323,8 +1325,8 @@ enum { /* action */
 typedef struct estls_tx_plan {
     uint8_t action;
     uint8_t reason;
-    uint8_t level; /* SEND: index into the board's table */
-    /* SEND: of the job's us so many now, then the rest after ms.
+    uint8_t level; /* SEND: index into the board's table; 255: another load */
+    /* SEND: of the job's us so many now; for the rest ask again after ms.
      * PROBE: hold the load of uA so long, and sample at its end. */
     uint32_t us;
     uint32_t uA;
@@ -1366,14 +1368,15 @@ ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan);
  * used. */
 ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *sample);
 /* Learns from a probe.  Returns FINE or why it was not used: BAD_ADC,
- * BAD_LOAD, BAD_PAIR, TOO_SHORT; then nothing has changed, but that after a
- * TOO_SHORT of all that the cell could bear a known ESR is no longer old.
+ * BAD_LOAD, BAD_PAIR, TOO_SHORT; then nothing has changed, but that TOO_SHORT
+ * teaches an unknown cell what its ESR is at most, and after all that a cell
+ * could bear a known one is no longer old.
  * Loads of 200 ms and more teach the slow ESR, others the fast. */
 ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *sample);
 /* Somebody is there (button, USB): ends a hold-off and forgets deaths. */
 ESTLS_API void estls_tx_poke(estls_tx *tx);
 /* May a flash page be written at mV now?  1 or 0: not while the radio is
- * keyed, nor near brown-out. */
+ * keyed (so says the guard), nor near brown-out, nor by an unknown cell. */
 ESTLS_API int estls_tx_flash_ok(const estls_tx *tx, uint16_t mV);
 /* Battery low?  FINE; EMPTY or DROOP: the weakest level comes within 100 mV
  * of the floor; CELL_OLD: ESR is four times its best (needs the log). */
@@ -5446,10 +5449,9 @@ static int estlsi_session_may_dial(estls *s)
                                 estlsi_core_timeout(t->d))) {
         return ESTLS_E_TIMEOUT;
     }
-    rc = estlsi_session_gate(s, (uint8_t)(t->offered || estlsi_tls_resumable(t)
-                                              ? ESTLS_GATE_RESUMED
-                                              : ESTLS_GATE_FULL));
-    return rc;
+    return estlsi_session_gate(
+        s, (uint8_t)(t->offered || estlsi_tls_resumable(t) ? ESTLS_GATE_RESUMED
+                                                           : ESTLS_GATE_FULL));
 }
 
 /* A step of TLS that is heavy, if the gate lets it go. */
@@ -5462,6 +5464,7 @@ static int estlsi_session_compute(estls *s)
                                              estlsi_core_timeout(t->d))) {
         return ESTLS_E_TIMEOUT;
     }
+    if (rc == ESTLS_BUSY) { (void)estls_link_step(s->modem); }
     if (rc) { return rc; }
     rc = estls_starttls_step(&s->starttls);
     if (s->modem) { estlsi_link_tell(t->d, ESTLS_GATE_COMPUTED); }
@@ -5593,6 +5596,9 @@ static int estlsi_session_hangup(estls *s)
     if ((rc != ESTLS_BUSY && !l->op) ||
         estlsi_core_past(estlsi_session_now(s), s->starttls.t0,
                          ESTLSI_TLS_FLUSH_MS)) {
+        if (l == &s->link && l->op == ESTLSI_LINK_SEND) {
+            estlsi_link_tell(l->d, ESTLS_GATE_SENT);
+        }
         s->phase = ESTLSI_CLOSED;
     }
     return ESTLS_BUSY;
@@ -5670,7 +5676,7 @@ enum { /* flags, beside a level of 0 to 14; 15: none */
        ESTLSI_TX_LEVEL = 15,
        ESTLSI_TX_BURST = 16,  /* t0 is the end of a burst */
        ESTLSI_TX_RESTED = 32, /* the last job's mV was at rest */
-       ESTLSI_TX_TAIL = 64,   /* what comes behind the last pulse counts */
+       ESTLSI_TX_TAIL = 64,   /* alpha and fixed are not all that counts */
        ESTLSI_TX_SEEN = 128   /* ESR was learnt from a burst, not a probe */
 };
 
@@ -5683,7 +5689,6 @@ enum {
     ESTLSI_TX_NEW_CELL_MV = 150,
     ESTLSI_TX_NOISE_MV = 10,
     ESTLSI_TX_HOLD_S = 60,
-    ESTLSI_TX_HOLD_MAX_S = 43200,
     ESTLSI_TX_DEATHS_MAX = 10,
     ESTLSI_TX_FRESH = 14,      /* a quarter of an hour, in 65.536 s ... */
     ESTLSI_TX_STALE = 55,      /* ... an hour ... */
@@ -5697,14 +5702,17 @@ enum {
  * that of a weak cell;
  * loads that the slow ESR takes part in, and those that teach it; and its
  * time constant, us. */
-#define ESTLSI_TX_HOUR_MS   3600000ul
-#define ESTLSI_TX_UA_MAX    2000000ul
-#define ESTLSI_TX_MOHM_MAX  1000000ul
-#define ESTLSI_TX_WEAK_MOHM 100000ul
-#define ESTLSI_TX_LONG_US   8000ul
-#define ESTLSI_TX_SLOW_US   200000ul
-#define ESTLSI_TX_TAU_US    500000ul
-#define ESTLSI_TX_NEVER     ((uint32_t)0xffffffff)
+#define ESTLSI_TX_HOUR_MS    3600000ul
+#define ESTLSI_TX_UA_MAX     2000000ul
+#define ESTLSI_TX_MOHM_MAX   1000000ul
+#define ESTLSI_TX_AT_MOST    0xff00u /* no reading: the next replaces it */
+#define ESTLSI_TX_WEAK_MOHM  100000ul
+#define ESTLSI_TX_US_MAX     1000000ul
+#define ESTLSI_TX_HOLD_MAX_S 43200ul
+#define ESTLSI_TX_LONG_US    8000ul
+#define ESTLSI_TX_SLOW_US    200000ul
+#define ESTLSI_TX_TAU_US     500000ul
+#define ESTLSI_TX_NEVER      ((uint32_t)0xffffffff)
 
 ESTLS_API const char *estls_tx_reason(uint8_t reason)
 {
@@ -5825,7 +5833,7 @@ static uint16_t estlsi_tx_pack(uint32_t x)
 {
     uint16_t e = 0;
 
-    for (; x > 0xfff; e++) { x = (x + 1) >> 1; }
+    for (; x > 0xfff; e++) { x = (x >> 1) + (x & 1); }
     return (uint16_t)(x < 0x800 ? x : (uint32_t)(e + 1) << 11 | (x & 0x7ff));
 }
 
@@ -5853,15 +5861,16 @@ typedef struct estlsi_tx_load {
     uint32_t nF;
     uint32_t alpha;     /* what the level's current meets, ohms times s ... */
     uint32_t fixed;     /* ... and what the other segments add, 1/8 mV */
-    uint32_t end_alpha; /* the same behind a pause at the end, which ... */
-    uint32_t end_fixed; /* ... may draw more */
+    uint32_t low_alpha; /* the same where the least level ... */
+    uint32_t low_fixed; /* ... goes deepest */
     uint16_t mOhm;      /* ESR of the reservoir */
     uint16_t nominal;   /* mV; 0: constant current */
     uint16_t rest;      /* mV */
     uint16_t share;     /* s, of 2^16 */
     uint8_t count;
     uint8_t repeat;
-    uint32_t ref; /* a middle level, or the largest named current, uA */
+    uint32_t ref;   /* a middle level, or the largest named current, uA */
+    uint32_t uA[2]; /* the largest level, and the least */
 } estlsi_tx_load;
 
 /* Droops for a unit of current, in shares of 2^16. */
@@ -5933,44 +5942,42 @@ static void estlsi_tx_answer(estlsi_tx_reply *a, const estlsi_tx_pulse *p)
     }
 }
 
-/* All segments once.  Leaves in peak the answer at the end of the last pulse,
- * and returns what is left of an older one. */
-static uint16_t estlsi_tx_round(const estlsi_tx_load *l,
-                                const estlsi_tx_pulse *p, estlsi_tx_reply *a,
-                                estlsi_tx_reply *peak)
+/* All segments once.  Leaves in peak the deepest answers, for the largest and
+ * the least level: a pause may go deeper than a small pulse. */
+static void estlsi_tx_round(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
+                            estlsi_tx_reply *a, estlsi_tx_reply *peak)
 {
-    uint16_t left = 0xffff;
-    uint8_t i;
+    uint32_t deepest[2] = {0, 0};
+    uint32_t droop;
+    uint8_t i, which;
 
     for (i = 0; i < l->count; i++) {
         estlsi_tx_answer(a, &p[i]);
-        left = estlsi_tx_share(left, (uint16_t)~p[i].k);
-        if (!p[i].u || !i) { *peak = *a; }
+        for (which = 0; which < 2; which++) {
+            droop = estlsi_tx_part(l->uA[which], a->x) +
+                    estlsi_tx_part(l->ref, a->y);
+            if (!i || droop >= deepest[which]) {
+                deepest[which] = droop;
+                peak[which] = *a;
+            }
+        }
     }
-    return left;
 }
 
-/* The whole train: one round, what rounds leave behind, and the last round.
- * Leaves in a the answer at its very end. */
+/* The whole train, until a round adds nothing. */
 static void estlsi_tx_train(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
-                            estlsi_tx_reply *a, estlsi_tx_reply *peak)
+                            estlsi_tx_reply *peak)
 {
-    estlsi_tx_reply first;
-    uint16_t left, x;
+    estlsi_tx_reply a;
+    uint16_t before;
     uint8_t i;
 
-    memset(a, 0, sizeof *a);
-    left = estlsi_tx_round(l, p, a, peak);
-    if (l->repeat < 2) { return; }
-    first = *a;
-    for (i = 2; i < l->repeat; i++) {
-        x = a->x;
-        a->x = (uint16_t)(first.x + estlsi_tx_share(a->x, left));
-        a->y = (uint16_t)(first.y + estlsi_tx_share(a->y, left));
-        a->s = (uint16_t)(first.s + estlsi_tx_share(a->s, left));
-        if (a->x == x) { break; }
+    memset(&a, 0, sizeof a);
+    for (i = l->repeat; i--;) {
+        before = a.s;
+        estlsi_tx_round(l, p, &a, peak);
+        if (a.s == before) { break; }
     }
-    (void)estlsi_tx_round(l, p, a, peak);
 }
 
 /* mOhm -> ohms, 1/8 mV for 2^16 uA */
@@ -5995,9 +6002,11 @@ static void estlsi_tx_slow(estlsi_tx_load *l)
 {
     uint32_t us = 0, level = 0, fixed = 0;
     uint32_t r1;
+    uint8_t n = l->count;
     uint8_t i;
 
-    for (i = 0; i < l->count; i++) {
+    while (l->repeat < 2 && n > 1 && l->segment[n - 1].uA) { n--; }
+    for (i = 0; i < n; i++) {
         us += l->segment[i].us;
         level += l->segment[i].uA ? 0 : l->segment[i].us;
         fixed += estlsi_tx_mul(l->segment[i].us, l->segment[i].uA, 10);
@@ -6010,22 +6019,26 @@ static void estlsi_tx_slow(estlsi_tx_load *l)
     for (; us >> 16; us >>= 1) { level >>= 1; }
     level = estlsi_tx_part(r1, (uint16_t)((level << 16) / (us + 1)));
     l->alpha += level;
-    l->end_alpha += level;
+    l->low_alpha += level;
     l->fixed += fixed;
-    l->end_fixed += fixed;
+    l->low_fixed += fixed;
 }
 
-static uint32_t estlsi_tx_ref(const estlsi_tx_load *l)
+/* The currents that answers are weighed by. */
+static void estlsi_tx_refer(estlsi_tx_load *l)
 {
-    uint32_t ref = (l->board->level[0].uA +
-                    l->board->level[estlsi_tx_least(l->board)].uA) /
-                   2;
+    const estls_tx_board *b = l->board;
     uint8_t i;
 
-    for (i = 0; i < l->count; i++) {
-        if (l->segment[i].uA > ref) { ref = l->segment[i].uA; }
+    l->uA[1] = b->level[estlsi_tx_least(b)].uA;
+    l->uA[0] = l->uA[1];
+    for (i = 0; i < b->level_count; i++) {
+        if (b->level[i].uA > l->uA[0]) { l->uA[0] = b->level[i].uA; }
     }
-    return ref;
+    l->ref = (l->uA[0] + l->uA[1]) / 2;
+    for (i = 0; i < l->count; i++) {
+        if (l->segment[i].uA > l->ref) { l->ref = l->segment[i].uA; }
+    }
 }
 
 static void estlsi_tx_pulses(const estlsi_tx_load *l, estlsi_tx_pulse *p)
@@ -6058,38 +6071,35 @@ static uint16_t estlsi_tx_share_of(const estlsi_tx_reply *a)
     return (uint16_t)(square < 0x8000 ? 0x8000 : square);
 }
 
-/* From r, r1, nF and mOhm: alpha, fixed, share, and those at the end. */
+/* From r, r1, nF and mOhm: alpha, fixed, share. */
 static void estlsi_tx_reckon(estlsi_tx_load *l)
 {
     const uint32_t ohms = estlsi_tx_ohms(l->r);
     estlsi_tx_pulse p[ESTLSI_TX_SEGMENTS];
-    estlsi_tx_reply end, peak;
+    estlsi_tx_reply peak[2];
     uint16_t x;
+    uint8_t i;
 
-    l->ref = estlsi_tx_ref(l);
+    estlsi_tx_refer(l);
     estlsi_tx_pulses(l, p);
-    estlsi_tx_train(l, p, &end, &peak);
-    if (end.x + end.y < (peak.x + peak.y) / 2u) { end = peak; /* at rest */ }
-    /* the end is where the smaller levels are at their lowest */
-    l->share = (uint16_t)(estlsi_tx_share_of(&peak) / 3u +
-                          estlsi_tx_share_of(&end) / 3u * 2u);
-    if (l->mOhm > l->r >> 8) { /* the reservoir is not ideal */
+    estlsi_tx_train(l, p, peak);
+    l->share = estlsi_tx_share_of(&peak[0]);
+    for (i = 0; i < 2 && l->mOhm; i++) { /* the reservoir is not ideal */
         x = (uint16_t)(((uint32_t)l->mOhm << 16) / (l->r + l->mOhm + 1));
-        x = estlsi_tx_share((uint16_t)~peak.x, x);
-        end.x = (uint16_t)(end.x + (end.x == peak.x ? x : 0));
-        peak.x = (uint16_t)(peak.x + x);
+        peak[i].x =
+            (uint16_t)(peak[i].x + estlsi_tx_share((uint16_t)~peak[i].x, x));
     }
-    l->alpha = estlsi_tx_part(ohms, peak.x);
-    l->fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, peak.y));
-    l->end_alpha = estlsi_tx_part(ohms, end.x);
-    l->end_fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, end.y));
+    l->alpha = estlsi_tx_part(ohms, peak[0].x);
+    l->fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, peak[0].y));
+    l->low_alpha = estlsi_tx_part(ohms, peak[1].x);
+    l->low_fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, peak[1].y));
     if (l->r1) { estlsi_tx_slow(l); }
     l->share |= 0xff; /* as it is kept */
     if (l->nominal) {
         l->alpha = estlsi_tx_part(l->alpha, l->share);
         l->fixed = estlsi_tx_part(l->fixed, l->share);
-        l->end_alpha = estlsi_tx_part(l->end_alpha, l->share);
-        l->end_fixed = estlsi_tx_part(l->end_fixed, l->share);
+        l->low_alpha = estlsi_tx_part(l->low_alpha, l->share);
+        l->low_fixed = estlsi_tx_part(l->low_fixed, l->share);
     }
 }
 
@@ -6100,8 +6110,8 @@ static uint32_t estlsi_tx_asks(const estlsi_tx_load *l, uint32_t uA)
     uint32_t drop = estlsi_tx_drop(l->alpha, uA) + l->fixed;
     uint32_t end;
 
-    if (l->end_alpha != l->alpha) {
-        end = estlsi_tx_drop(l->end_alpha, uA) + l->end_fixed;
+    if (l->low_alpha != l->alpha) {
+        end = estlsi_tx_drop(l->low_alpha, uA) + l->low_fixed;
         if (end > drop) { drop = end; }
     }
     if (!l->nominal) { return drop; }
@@ -6267,7 +6277,7 @@ static int estlsi_tx_powered(estlsi_tx_model *m, const estlsi_tx_piece *f)
     const uint32_t ir = m->z / (m->rest - m->node) << m->shift;
     uint32_t end = ir;
     uint8_t passes = m->cell.r1_mOhm || m->cell.r2_mOhm ? 2 : 1;
-    uint16_t v;
+    uint16_t v = 0;
 
     while (passes--) { /* the second knows how the current has risen */
         m->d1 = d1;
@@ -6353,7 +6363,10 @@ static int estlsi_tx_exact(estlsi_tx_model *m, const estls_tx_cell *cell,
                            const estls_tx_board *board, uint32_t uA)
 {
     estlsi_tx_load_of(&m->load, board, NULL);
-    m->cell = *cell;
+    memcpy(&m->cell, cell, sizeof m->cell);
+    if ((cell->r1_mOhm || cell->r2_mOhm) && cell->r0_mOhm < 10) {
+        m->cell.r0_mOhm = 10; /* the current must go through something */
+    }
     m->uA = uA;
     return cell->mV && cell->mV <= 8000 && uA && uA <= ESTLSI_TX_UA_MAX &&
            cell->r0_mOhm <= ESTLSI_TX_MOHM_MAX &&
@@ -6423,7 +6436,7 @@ ESTLS_API uint32_t estls_tx_capacitor(const estls_tx_cell *cell,
         if (estlsi_tx_burst(&m) < floor) { code |= step; }
     }
     do { /* and a little more, for what the model rounds */
-        code = (uint16_t)(code + 6);
+        code = (uint16_t)(code + 9);
         m.load.nF = estlsi_tx_unpack(code);
     } while (code < most && estlsi_tx_burst(&m) < floor);
     return code >= most ? ESTLSI_TX_NEVER : m.load.nF;
@@ -6439,15 +6452,20 @@ static uint32_t estlsi_tx_slow_of(const estls_tx *tx)
     return tx->slow ? (fast >> 6) * tx->slow : fast / 3;
 }
 
-/* The load against the cell as it was learnt; the slow ESR where it is long. */
-static void estlsi_tx_meet(const estls_tx *tx, estlsi_tx_load *l)
+/* The load against the cell, by what was learnt and a part of 2^16 more; the
+ * slow ESR where it is long. */
+static void estlsi_tx_meet(const estls_tx *tx, estlsi_tx_load *l, uint16_t age)
 {
     uint32_t us = 0;
     uint8_t i;
 
     l->r = estlsi_tx_unpack(tx->fast);
+    l->r += estlsi_tx_part(l->r, age);
     for (i = 0; i < l->count; i++) { us += l->segment[i].us; }
-    if (us * l->repeat >= ESTLSI_TX_LONG_US) { l->r1 = estlsi_tx_slow_of(tx); }
+    if (us * l->repeat >= ESTLSI_TX_LONG_US) {
+        l->r1 = estlsi_tx_slow_of(tx);
+        l->r1 += estlsi_tx_part(l->r1, age);
+    }
     estlsi_tx_reckon(l);
 }
 
@@ -6457,11 +6475,13 @@ static void estlsi_tx_settle(estls_tx *tx)
     estlsi_tx_load l;
 
     estlsi_tx_load_of(&l, tx->board, NULL);
-    estlsi_tx_meet(tx, &l);
+    estlsi_tx_meet(tx, &l, 0);
     tx->alpha = estlsi_tx_pack(l.alpha);
     tx->share = (uint8_t)(l.share >> 8);
     tx->level &= (uint8_t)~ESTLSI_TX_TAIL;
-    if (l.end_alpha != l.alpha) { tx->level |= ESTLSI_TX_TAIL; }
+    if (l.low_alpha != l.alpha || l.fixed > 16 * l.alpha) {
+        tx->level |= ESTLSI_TX_TAIL; /* not to be kept so */
+    }
     tx->fixed = estlsi_tx_pack(
         l.alpha ? estlsi_tx_mul(l.fixed, 0xffffffff / l.alpha, 16) : 0);
 }
@@ -6515,6 +6535,7 @@ static void estlsi_tx_keep(const estls_tx *tx)
 static void estlsi_tx_died(estls_tx *tx, estls_tx_guard *g)
 {
     const estls_tx_board *b = tx->board;
+    const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
     uint32_t hold = b->hold_s ? b->hold_s : (uint16_t)ESTLSI_TX_HOLD_S;
 
     g->phase = (uint8_t)(g->phase << 4);
@@ -6523,8 +6544,9 @@ static void estlsi_tx_died(estls_tx *tx, estls_tx_guard *g)
     if (hold > ESTLSI_TX_HOLD_MAX_S) { hold = ESTLSI_TX_HOLD_MAX_S; }
     /* boards that died together shall not come back together */
     g->hold_s = (uint16_t)(hold + hold * (g->crc & 0xff) / 1024);
-    if (tx->fast && tx->fast < 0xa000) {
+    if (tx->fast) {
         tx->fast = (uint16_t)(tx->fast + 512);
+        if (tx->fast > most) { tx->fast = most; }
     }
     if (b->log) {
         b->log->brownouts++;
@@ -6535,15 +6557,16 @@ static void estlsi_tx_died(estls_tx *tx, estls_tx_guard *g)
 static void estlsi_tx_recall(estls_tx *tx)
 {
     estls_tx_guard *g = tx->board->guard;
+    const uint8_t n = tx->board->level_count; /* it may have changed */
 
     if (g->crc != estlsi_tx_guard_crc(g) || g->deaths > ESTLSI_TX_DEATHS_MAX ||
-        (g->phase & 15) > tx->board->level_count ||
-        g->phase >> 4 > tx->board->level_count ||
-        estlsi_tx_unpack(g->esr) > ESTLSI_TX_MOHM_MAX) {
+        g->esr > estlsi_tx_pack(ESTLSI_TX_MOHM_MAX)) {
         memset(g, 0, sizeof *g);
         g->deaths = 1; /* for all that it can tell */
         return;
     }
+    if ((g->phase & 15) > n) { g->phase = (uint8_t)((g->phase & 0xf0) | n); }
+    if (g->phase >> 4 > n) { g->phase = (uint8_t)((g->phase & 15) | n << 4); }
     tx->fast = g->esr;
     if (g->phase & 15) { estlsi_tx_died(tx, g); }
 }
@@ -6582,7 +6605,10 @@ static int estlsi_tx_board_ok(const estls_tx_board *b)
         if (!b->level[i].uA || b->level[i].uA > ESTLSI_TX_UA_MAX) { return 0; }
     }
     for (i = 0; i < b->segment_count; i++) {
-        if (b->segment[i].uA > ESTLSI_TX_UA_MAX) { return 0; }
+        if (b->segment[i].uA > ESTLSI_TX_UA_MAX ||
+            b->segment[i].us > ESTLSI_TX_US_MAX) {
+            return 0;
+        }
     }
     return 1;
 }
@@ -6600,6 +6626,7 @@ ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
     if (board->log) { estlsi_tx_log_boot(tx); }
     if (board->guard) { estlsi_tx_recall(tx); }
     if (tx->fast) { estlsi_tx_settle(tx); }
+    if (board->budget) { board->budget->t0 = now; }
     estlsi_tx_spend(board, board->boot_uC);
     estlsi_tx_keep(tx);
     return ESTLS_OK;
@@ -6607,7 +6634,7 @@ ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
 
 static int estlsi_tx_usable(const estls_tx *tx)
 {
-    return tx->self == (uint16_t)estlsi_core_mark(tx);
+    return tx->self == (uint16_t)estlsi_core_mark(tx) && tx->board;
 }
 
 static void estlsi_tx_forgive(estls_tx *tx)
@@ -6681,7 +6708,7 @@ static uint32_t estlsi_tx_held(estls_tx *tx, uint32_t now)
 
     if (!g || !g->hold_s) { return 0; }
     s = (uint32_t)(now - tx->t0) / 1000;
-    if (s) {
+    if (s && !((now - tx->t0) >> 31)) { /* time does not go back */
         g->hold_s = (uint16_t)(s < g->hold_s ? g->hold_s - s : 0);
         tx->t0 += s * 1000;
         tx->level &= (uint8_t)~ESTLSI_TX_BURST;
@@ -6745,7 +6772,7 @@ static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
     const uint16_t most = (uint16_t)(tx->fast + 1024);
 
     tx->before = (uint8_t)(code >> 8);
-    if (!tx->fast) {
+    if (!tx->fast || before == ESTLSI_TX_AT_MOST) {
         tx->fast = code;
     } else if (code > tx->fast) {
         if (code > most && before <= most) { code = most; }
@@ -6783,6 +6810,27 @@ static void estlsi_tx_seconds(estls_tx *tx, uint32_t mOhm)
     estlsi_tx_settle(tx);
 }
 
+/* Too short to tell what the ESR is; but not what it is at most. */
+static void estlsi_tx_at_most(estls_tx *tx, estlsi_tx_load *l,
+                              const estls_tx_sample *s)
+{
+    const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
+    const int seen = s->rest_mV >= s->loaded_mV + ESTLSI_TX_NOISE_MV;
+    estls_tx_sample worse;
+    uint16_t code;
+
+    memcpy(&worse, s, sizeof worse); /* SDCC copies no structs */
+    worse.loaded_mV = (uint16_t)(seen ? s->loaded_mV : s->rest_mV);
+    worse.loaded_mV = (uint16_t)(worse.loaded_mV > ESTLSI_TX_NOISE_MV
+                                     ? worse.loaded_mV - ESTLSI_TX_NOISE_MV
+                                     : 0);
+    (void)estlsi_tx_explain(l, &worse, s->uA, &code);
+    if (code >= most && seen) { return; /* no cell does that */ }
+    estlsi_tx_reading(tx, code, s->now);
+    tx->before = ESTLSI_TX_AT_MOST >> 8;
+    estlsi_tx_keep(tx);
+}
+
 ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
 {
     estls_tx_segment one;
@@ -6805,6 +6853,9 @@ ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
         s->us >= estlsi_tx_probe_us(tx, s->now, s->rest_mV)) {
         /* still more than can be measured */
         tx->stamp = (uint16_t)(s->now >> 16);
+    }
+    if (reason == ESTLS_TX_TOO_SHORT && !tx->fast) {
+        estlsi_tx_at_most(tx, &l, s);
     }
     if (reason) { return reason; }
     (void)estlsi_tx_held(tx, s->now);
@@ -6830,24 +6881,17 @@ static void estlsi_tx_meet_now(const estls_tx *tx, estlsi_tx_load *l,
 {
     const uint16_t age = estlsi_tx_ageing(tx, now);
 
-    if (l->segment == tx->board->segment && !(tx->level & ESTLSI_TX_TAIL)) {
-        l->alpha = estlsi_tx_unpack(tx->alpha);
-        l->share = (uint16_t)(tx->share << 8 | 0xff);
-        l->fixed = tx->fixed
-                       ? estlsi_tx_drop(l->alpha, estlsi_tx_unpack(tx->fixed))
-                       : 0;
-        l->end_alpha = l->alpha;
-    } else {
-        estlsi_tx_meet(tx, l);
+    if (l->segment != tx->board->segment || (tx->level & ESTLSI_TX_TAIL)) {
+        estlsi_tx_meet(tx, l, age);
+        return;
     }
-    l->fixed += estlsi_tx_part(l->fixed, age);
-    if (l->end_alpha != l->alpha) {
-        l->end_alpha += estlsi_tx_part(l->end_alpha, age);
-        l->end_fixed += estlsi_tx_part(l->end_fixed, age);
-        l->alpha += estlsi_tx_part(l->alpha, age);
-    } else {
-        l->alpha += estlsi_tx_part(l->alpha, age);
-        l->end_alpha = l->alpha;
+    l->alpha = estlsi_tx_unpack(tx->alpha);
+    l->alpha += estlsi_tx_part(l->alpha, age);
+    l->low_alpha = l->alpha;
+    l->share = (uint16_t)(tx->share << 8 | 0xff);
+    l->fixed = 0;
+    if (tx->fixed) {
+        l->fixed = estlsi_tx_drop(l->alpha, estlsi_tx_unpack(tx->fixed));
     }
 }
 
@@ -7115,11 +7159,14 @@ static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
         estlsi_tx_weigh(tx, job, &l, &one, plan);
     } else if (tx->board->probe_uA) {
         estlsi_tx_probe(tx, job, plan, ESTLS_TX_UNKNOWN);
+    } else if (job->uA) {
+        estlsi_tx_wait(plan, job, ESTLS_TX_UNKNOWN, 1000);
     } else {
         plan->level = estlsi_tx_least(tx->board);
         plan->reason = ESTLS_TX_UNKNOWN;
     }
     if (plan->action != ESTLS_TX_SEND) { return; }
+    if (job->uA) { plan->level = 0xff; }
     if (!tx->board->budget) { return; }
     one.us = plan->us;
     l.rest = job->mV;
@@ -7147,7 +7194,8 @@ ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
     if (estlsi_tx_refused(tx, job, plan)) { return ESTLS_OK; }
     if (estlsi_tx_age(tx, job->now) < ESTLSI_TX_FRESH) {
         margin = (uint16_t)(plan->floor_mV - tx->board->brownout_mV);
-        margin = (uint16_t)(margin / (tx->level & ESTLSI_TX_SEEN ? 8u : 3u));
+        margin = estlsi_tx_share(
+            margin, (uint16_t)(tx->level & ESTLSI_TX_SEEN ? 8192u : 21846u));
         plan->floor_mV = (uint16_t)(tx->board->brownout_mV + margin);
     }
     plan->action = ESTLS_TX_SEND;
@@ -7160,7 +7208,12 @@ ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan)
 {
     const estls_tx_board *b = tx->board;
 
-    if (!estlsi_tx_usable(tx) || plan->level >= b->level_count) { return; }
+    if (!estlsi_tx_usable(tx) || plan->action != ESTLS_TX_SEND) { return; }
+    if (plan->level >= b->level_count) { /* another load */
+        tx->level |= ESTLSI_TX_LEVEL;
+        estlsi_tx_spend(b, plan->uC);
+        return;
+    }
     tx->level = (uint8_t)((tx->level & ~ESTLSI_TX_LEVEL) | plan->level);
     estlsi_tx_spend(b, plan->uC);
     if (b->guard) {
@@ -7228,6 +7281,9 @@ ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
 
     if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
     estlsi_tx_survived(tx);
+    if (estlsi_tx_age(tx, s->now) >= ESTLSI_TX_STALE) { /* an hour's try */
+        tx->stamp = (uint16_t)((s->now >> 16) - ESTLSI_TX_FRESH);
+    }
     tx->t0 = s->now;
     tx->level |= ESTLSI_TX_BURST;
     if (s->loaded_mV) {
@@ -7254,7 +7310,7 @@ static uint16_t estlsi_tx_would(const estls_tx *tx, uint16_t mV,
 
     estlsi_tx_load_of(&l, tx->board, one);
     l.rest = mV;
-    estlsi_tx_meet(tx, &l);
+    estlsi_tx_meet(tx, &l, 0);
     return estlsi_tx_lowest(&l, uA);
 }
 
@@ -7364,8 +7420,9 @@ static uint8_t estlsi_tx_excess(const estls_tx *tx, uint16_t esr, uint16_t mV)
 static int estlsi_tx_fits(const estls_tx *tx, const estls_tx_cell *cell,
                           uint32_t part)
 {
-    estls_tx_cell c = *cell;
+    estls_tx_cell c;
 
+    memcpy(&c, cell, sizeof c); /* SDCC assigns no structs */
     c.r0_mOhm = estlsi_tx_toward(0, c.r0_mOhm, part);
     return estls_tx_predict(&c, tx->board, tx->board->level[0].uA) >=
            estlsi_tx_floor(tx->board);

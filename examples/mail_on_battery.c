@@ -128,8 +128,9 @@ static int probe(void)
             (unsigned long)sample.us, PROBE_UA / 1000, sample.loaded_mV,
             reason ? "; " : "", reason ? estls_tx_reason(reason) : "");
     well = sample.loaded_mV > fw.plan.floor_mV;
-    fw.longer =
-        (uint8_t)(well && reason == ESTLS_TX_TOO_SHORT ? fw.longer + 1 : 0);
+    fw.longer = (uint8_t)(well && reason == ESTLS_TX_TOO_SHORT && fw.longer < 4
+                              ? fw.longer + 1
+                              : 0);
     hal_sleep(REFILL_MS);
     return well;
 }
@@ -404,8 +405,10 @@ static void turn(void)
 static int send_mail(void)
 {
     const estls_io tls = {tls_read, tls_write, tls_tick, &r.net};
-    int rc = estls_open(&r.net, &r.d);
+    int rc;
 
+    fw.setting = 0; /* nothing of an older session is in the queue */
+    rc = estls_open(&r.net, &r.d);
     shown.doing = "";
     for (; rc == ESTLS_BUSY; rc = estls_step(&r.net)) { turn(); }
     if (rc == ESTLS_OK) {
@@ -413,6 +416,7 @@ static int send_mail(void)
         for (; rc == ESTLS_BUSY; rc = smtp_step(&client)) { turn(); }
     }
     while (estls_close(&r.net) == ESTLS_BUSY) { turn(); }
+    landed(); /* a dial that came to nothing has no end of its own */
     return rc;
 }
 

@@ -203,7 +203,8 @@ fi
 # -- sizes: a struct is the same, whatever macros its file has ----------------
 # types FILE: the public structs it declares
 types() {
-    sed -n 's/^\(typedef struct\|}\) \(estls[a-z_]*\)\(;\| {.*\)$/\2/p' "$1" |
+    sed '/^#if defined ESTLS_IMPLEMENTATION/,$d' "$1" |
+        sed -n 's/^\(typedef struct\|}\) \(estls[a-z_]*\)\(;\| {.*\)$/\2/p' |
         sort -u
 }
 sed '/^ \* >>tls /,$d' estls.h >"$dir/lower"

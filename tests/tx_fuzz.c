@@ -116,7 +116,8 @@ static void check_send(void)
 {
     const estls_tx_plan *p = &node.plan;
 
-    CHECK(p->level < node.board.level_count);
+    CHECK((p->level < node.board.level_count ||
+           (node.job.uA && p->level == 255)));
     CHECK(p->us <= node.job.us);
     CHECK(p->us > 0 || !node.job.us);
     CHECK(p->us == node.job.us || p->ms > 0);
@@ -278,6 +279,7 @@ static void learn(void)
     CHECK(reason < REASONS);
     if (reason == ESTLS_TX_FINE) { return; }
     refused++;
+    if (reason == ESTLS_TX_TOO_SHORT && !before.fast) { return; }
     if (reason == ESTLS_TX_TOO_SHORT) { before.stamp = node.tx.stamp; }
     CHECK(memcmp(&before, &node.tx, sizeof before) == 0);
     CHECK(memcmp(&guard, &node.guard, sizeof guard) == 0);
