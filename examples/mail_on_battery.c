@@ -416,7 +416,8 @@ static int send_mail(void)
         for (; rc == ESTLS_BUSY; rc = smtp_step(&client)) { turn(); }
     }
     while (estls_close(&r.net) == ESTLS_BUSY) { turn(); }
-    landed(); /* a dial that came to nothing has no end of its own */
+    /* a dial that came to nothing has no end of its own */
+    if (rc != ESTLS_E_MODEM) { landed(); }
     return rc;
 }
 
