@@ -5942,6 +5942,13 @@ static void estlsi_tx_answer(estlsi_tx_reply *a, const estlsi_tx_pulse *p)
     }
 }
 
+/* The droop of an answer at the largest level (0) or the least (1), uA. */
+static uint32_t estlsi_tx_depth(const estlsi_tx_load *l,
+                                const estlsi_tx_reply *a, uint8_t which)
+{
+    return estlsi_tx_part(l->uA[which], a->x) + estlsi_tx_part(l->ref, a->y);
+}
+
 /* All segments once.  Leaves in peak the deepest answers, for the largest and
  * the least level: a pause may go deeper than a small pulse. */
 static void estlsi_tx_round(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
@@ -5954,8 +5961,7 @@ static void estlsi_tx_round(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
     for (i = 0; i < l->count; i++) {
         estlsi_tx_answer(a, &p[i]);
         for (which = 0; which < 2; which++) {
-            droop = estlsi_tx_part(l->uA[which], a->x) +
-                    estlsi_tx_part(l->ref, a->y);
+            droop = estlsi_tx_depth(l, a, which);
             if (!i || droop >= deepest[which]) {
                 deepest[which] = droop;
                 peak[which] = *a;
@@ -6077,12 +6083,17 @@ static void estlsi_tx_reckon(estlsi_tx_load *l)
     const uint32_t ohms = estlsi_tx_ohms(l->r);
     estlsi_tx_pulse p[ESTLSI_TX_SEGMENTS];
     estlsi_tx_reply peak[2];
+    uint32_t droop;
     uint16_t x;
     uint8_t i;
 
     estlsi_tx_refer(l);
     estlsi_tx_pulses(l, p);
     estlsi_tx_train(l, p, peak);
+    droop = estlsi_tx_depth(l, &peak[1], 1);
+    if (droop - droop / 32 <= estlsi_tx_depth(l, &peak[0], 1)) {
+        peak[1] = peak[0]; /* as good as the same */
+    }
     l->share = estlsi_tx_share_of(&peak[0]);
     for (i = 0; i < 2 && l->mOhm; i++) { /* the reservoir is not ideal */
         x = (uint16_t)(((uint32_t)l->mOhm << 16) / (l->r + l->mOhm + 1));

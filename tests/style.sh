@@ -151,7 +151,7 @@ at_most "$(percentile 50 3)" 12 "lines per function, median"
 at_most "$(percentile 95 3)" 40 "lines per function, 95 of 100"
 at_most "$(percentile 100 3)" 60 "lines per function, longest, $(longest 3)"
 at_most "$(percentile 100 4)" 16 "McCabe number, highest, $(longest 4)"
-at_most "$(wc -l <"$header")" 7500 "lines of $header"
+at_most "$(wc -l <"$header")" 7520 "lines of $header"
 awk -v f="$header" 'length > 80 { print f ":" FNR }' "$header" >"$dir/wide"
 empty "$dir/wide" "no line over 80 columns"
 

@@ -326,9 +326,11 @@ start_faults() {
     done
 }
 
-# nothing_pretended I: a download that was cut has not got its name
+# nothing_pretended I: a download that was cut has not got its name; one that
+# has it was whole, and confirmed, before the cut hit the goodbye behind it
 nothing_pretended() {
-    [ "$kind" != ftp ] || goes_up "$1" || [ ! -e "$(arrived "$1")" ]
+    [ "$kind" != ftp ] || goes_up "$1" || [ ! -e "$(arrived "$1")" ] ||
+        ftp_complete "$1"
 }
 
 in_time() {
