@@ -5698,10 +5698,8 @@ enum {
     ESTLSI_TX_SETTLE_MS = 2000 /* for the slow ESR, 4 time constants */
 };
 
-/* An hour, ms; currents and resistances beyond which nothing is believed, and
- * that of a weak cell;
- * loads that the slow ESR takes part in, and those that teach it; and its
- * time constant, us. */
+/* What an enumerator of 16 bits cannot hold.  LONG: loads that the slow ESR
+ * takes part in; SLOW: those that teach it; TAU: its time constant. */
 #define ESTLSI_TX_HOUR_MS    3600000ul
 #define ESTLSI_TX_UA_MAX     2000000ul
 #define ESTLSI_TX_MOHM_MAX   1000000ul
@@ -5980,9 +5978,9 @@ static void estlsi_tx_train(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
 
     memset(&a, 0, sizeof a);
     for (i = l->repeat; i--;) {
-        before = a.s;
+        before = (uint16_t)(a.x + a.y);
         estlsi_tx_round(l, p, &a, peak);
-        if (a.s == before) { break; }
+        if ((uint16_t)(a.x + a.y) == before) { break; }
     }
 }
 

@@ -2047,6 +2047,33 @@ static void the_largest_of_everything(void)
 }
 
 /* 1 F is as good as a bench supply, for a burst. */
+/* What each pulse takes of a large reservoir is next to nothing; it adds up. */
+static void a_train_adds_up_in_a_large_reservoir(void)
+{
+    static const estls_tx_level level = {0, 2000000};
+    static const estls_tx_segment gsm[] = {{577, 0}, {4038, 20000}};
+    const estls_tx_cell cell = {3800, 2000, 0, 0, 0, 0};
+    uint16_t exact;
+
+    start();
+    board.level = &level;
+    board.level_count = 1;
+    board.segment = gsm;
+    board.segment_count = 2;
+    board.repeat = 24;
+    board.constant_power = 0;
+    board.brownout_mV = 3000;
+    board.reservoir_nF = 200000000;
+    board.probe_uA = 500000;
+    boot();
+    exact = estls_tx_predict(&cell, &board, 2000000);
+    CHECK(exact < 3800 - 100); /* 4 mV a pulse */
+    CHECK_INT(load(3800, 2, 199999, 500000), ESTLS_TX_FINE);
+    now += 1000;
+    CHECK_INT(ask(3800), ESTLS_TX_SEND);
+    CHECK(plan.lowest_mV <= exact + 5);
+}
+
 static void a_farad_carries_anything_short(void)
 {
     start();
@@ -2464,6 +2491,7 @@ int main(void)
     RUN(bad_burst_samples_teach_nothing);
     RUN(a_stuck_adc_never_sends);
     RUN(the_largest_of_everything);
+    RUN(a_train_adds_up_in_a_large_reservoir);
     RUN(a_farad_carries_anything_short);
     RUN(a_hold_survives_the_wrap_of_the_tick);
     RUN(waits_survive_the_wrap_of_the_tick);
