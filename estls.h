@@ -122,6 +122,15 @@
 #define ESTLS_API extern
 #endif
 
+/* Of a constant table that is to cost no RAM on AVR: there it lies in flash, to
+ * be read by other instructions.  Elsewhere nothing; const is enough. */
+#if defined __AVR__
+#include <avr/pgmspace.h>
+#define ESTLS_ROM PROGMEM
+#else
+#define ESTLS_ROM
+#endif
+
 #if defined __GNUC__
 #define ESTLSI_CHECKED __attribute__((warn_unused_result))
 #else
@@ -444,8 +453,9 @@ enum {
     ESTLS_AT_ID_FIRST = 16 /* payload header: it always is (SIMCom) */
 };
 
-/* One line of a dialect.  Tables are const, sorted by the first character
- * of text, and end with ESTLS_AT_RULES_END. */
+/* One line of a dialect.  Tables are sorted by the first character of text,
+ * and end with ESTLS_AT_RULES_END:
+ *     static const estls_at_rule rules[] ESTLS_ROM = {...}; */
 typedef struct estls_at_rule {
     char text[16];
     uint8_t len;   /* of text */
@@ -886,6 +896,7 @@ typedef struct estls_tls {
     uint16_t stage_off;
     uint16_t pending; /* > 0: the next step runs elliptic-curve or RSA
                        * arithmetic on so many bytes; yours to read */
+    uint16_t got;     /* bytes that lie where BearSSL wants more of them */
     uint16_t version; /* agreed; 0: not yet */
     uint16_t suite;
     int16_t detail;
@@ -1517,11 +1528,18 @@ static int estlsi_core_text_ok(const char *text, size_t max)
  * >>at
  * ====================================================================== */
 
+/* A byte of an ESTLS_ROM table. */
+#if defined __AVR__
+#define ESTLSI_ROM(place) pgm_read_byte(&(place))
+#else
+#define ESTLSI_ROM(place) ((uint8_t)(place))
+#endif
+
 #define ESTLSI_W ESTLS_AT_WHOLE
 #define ESTLSI_I (ESTLS_AT_WHOLE | ESTLS_AT_ID)
 #define ESTLSI_N ESTLS_AT_NUMBER
 
-static const estls_at_rule estlsi_at_esp_rules[] = {
+static const estls_at_rule estlsi_at_esp_rules[] ESTLS_ROM = {
     ESTLS_AT_RULE("+IPD,", ESTLS_AT_PAYLOAD, ESTLS_AT_ID_EVEN, 0, ':'),
     ESTLS_AT_RULE("+CIPRECVDATA,", ESTLS_AT_PAYLOAD, 0, 0, ':'),
     ESTLS_AT_RULE("+CIPRECVDATA:", ESTLS_AT_PAYLOAD, 0, 0, ','),
@@ -1608,15 +1626,20 @@ static const estls_at_rule *estlsi_at_find(const estls_at_rule *r,
     if (c == 0xff) { return NULL; /* as the table's end begins, and no rule */ }
 #if UINTPTR_MAX > 0xffffffffu
     /* two at once: behind what is not the end there is another */
-    while ((uint8_t)r->text[0] < c && (uint8_t)r[1].text[0] < c) { r += 2; }
+    while (ESTLSI_ROM(r->text[0]) < c && ESTLSI_ROM(r[1].text[0]) < c) {
+        r += 2;
+    }
 #endif
-    while ((uint8_t)r->text[0] < c) { r++; }
-    for (; (uint8_t)r->text[0] == c; r++) {
-        i = r->len;
+    while (ESTLSI_ROM(r->text[0]) < c) { r++; }
+    for (; ESTLSI_ROM(r->text[0]) == c; r++) {
+        i = ESTLSI_ROM(r->len);
         if (n < i) { continue; }
         /* most rules fail at their last character */
-        while (--i && r->text[i] == text[i]) {}
-        if (!i && (n == r->len || !(r->match & ESTLS_AT_WHOLE))) { return r; }
+        while (--i && ESTLSI_ROM(r->text[i]) == (uint8_t)text[i]) {}
+        if (!i && (n == ESTLSI_ROM(r->len) ||
+                   !(ESTLSI_ROM(r->match) & ESTLS_AT_WHOLE))) {
+            return r;
+        }
     }
     return NULL;
 }
@@ -1671,19 +1694,20 @@ enum { ESTLSI_AT_PART, ESTLSI_AT_ALL, ESTLSI_AT_CUT };
 static void estlsi_at_header(estls_at *at, const estls_at_rule *r, int extent,
                              estls_at_event *ev)
 {
-    const char *p = ev->text + r->len;
+    const char *p = ev->text + ESTLSI_ROM(r->len);
     const char *end = ev->text + ev->len;
     unsigned commas = 0;
-    const char *stop = estlsi_at_terminator(p, end, r->end, &commas);
+    const char *stop =
+        estlsi_at_terminator(p, end, (char)ESTLSI_ROM(r->end), &commas);
     const char *q = p;
     int bad = 0;
 
     if (stop == end && extent != ESTLSI_AT_ALL) { return; }
     ev->kind = ESTLS_AT_BAD;
-    ev->tag = r->tag;
+    ev->tag = ESTLSI_ROM(r->tag);
     ev->len = (size_t)(stop - ev->text) + (stop != end);
-    if ((r->match & ESTLS_AT_ID_FIRST) ||
-        ((r->match & ESTLS_AT_ID_EVEN) && commas % 2)) {
+    if ((ESTLSI_ROM(r->match) & ESTLS_AT_ID_FIRST) ||
+        ((ESTLSI_ROM(r->match) & ESTLS_AT_ID_EVEN) && commas % 2)) {
         p = estlsi_at_id(p, stop, &ev->id);
         bad = p == q;
     }
@@ -1712,8 +1736,10 @@ static void estlsi_at_judge(estls_at *at, int extent, estls_at_event *ev)
         body = body == end ? text : body;
     }
     r = estlsi_at_find(at->rules, body, (size_t)(end - body));
-    if (r && body != text && !(r->match & ESTLS_AT_ID)) { r = NULL; }
-    if (r && r->kind == ESTLS_AT_PAYLOAD) {
+    if (r && body != text && !(ESTLSI_ROM(r->match) & ESTLS_AT_ID)) {
+        r = NULL;
+    }
+    if (r && ESTLSI_ROM(r->kind) == ESTLS_AT_PAYLOAD) {
         estlsi_at_header(at, r, extent, ev);
         if (ev->kind) { return; }
     }
@@ -1724,10 +1750,10 @@ static void estlsi_at_judge(estls_at *at, int extent, estls_at_event *ev)
         ev->kind = estlsi_at_unmatched(at->expect, text, ev->len);
         return;
     }
-    ev->kind = r->kind;
-    ev->tag = r->tag;
-    if (r->match & ESTLS_AT_NUMBER) {
-        ev->number = estlsi_at_tail(text + r->len, end);
+    ev->kind = ESTLSI_ROM(r->kind);
+    ev->tag = ESTLSI_ROM(r->tag);
+    if (ESTLSI_ROM(r->match) & ESTLS_AT_NUMBER) {
+        ev->number = estlsi_at_tail(text + ESTLSI_ROM(r->len), end);
     }
 }
 
@@ -3864,7 +3890,7 @@ ESTLS_API void estls_small(br_ssl_client_context *client)
     br_ssl_engine_context *eng = &client->eng;
 
     br_ssl_engine_set_suites(eng, suites, 1);
-#if defined __ARM_ARCH_6M__ || UINT_MAX <= 0xffff
+#if defined __ARM_ARCH_6M__
     br_ssl_engine_set_ec(eng, &br_ec_p256_m15);
     br_ssl_engine_set_ecdsa(eng, &br_ecdsa_i15_vrfy_asn1);
 #else
@@ -4428,8 +4454,10 @@ static int estlsi_tls_fill(estls_tls *t, uint8_t *place, size_t n)
     return t->io.read(t->io.user, place, n);
 }
 
-/* Moves bytes from the stream into the place that BearSSL asks for.  Before
- * a heavy step it stops, so that the caller can learn of it. */
+/* Moves bytes from the stream into the place that BearSSL asks for, and lets it
+ * have them when it is full: it thinks while nothing is under way, which a
+ * UART without flow control wants.  Before a heavy step it stops, so that the
+ * caller can learn of it. */
 static int estlsi_tls_in(estls_tls *t)
 {
     size_t n = 0;
@@ -4442,14 +4470,17 @@ static int estlsi_tls_in(estls_tls *t)
     if (t->stage_len && place < t->stage && place + n > t->stage) {
         return 0; /* the record would run into the stage */
     }
-    k = estlsi_tls_fill(t, place, n);
+    k = estlsi_tls_fill(t, place + t->got, n - t->got);
     if (k <= 0) { return estlsi_tls_io(t, k); }
     if ((uint32_t)k > t->budget) { return estlsi_tls_end(t, ESTLS_E_PROTO); }
     t->budget -= (uint32_t)k;
-    rc = estlsi_tls_watch(t, place, (size_t)k, &heavy);
-    if (rc) { return estlsi_tls_end(t, rc); }
-    t->pending = (uint16_t)k;
+    t->got = (uint16_t)(t->got + k);
     (void)estlsi_tls_io(t, k);
+    if (t->got < n) { return 1; }
+    t->got = 0;
+    rc = estlsi_tls_watch(t, place, n, &heavy);
+    if (rc) { return estlsi_tls_end(t, rc); }
+    t->pending = (uint16_t)n;
     return heavy ? 1 : estlsi_tls_ack(t);
 }
 
@@ -4519,7 +4550,7 @@ static int estlsi_tls_waits(const estls_tls *t)
     if (t->state < ESTLSI_TLS_OPEN || estlsi_tls_sending(t)) { return 1; }
     /* in the middle of a record: only its first byte goes to the beginning */
     place = br_ssl_engine_recvrec_buf(&t->client.eng, &n);
-    return place && place != t->d->iobuf;
+    return place && (place != t->d->iobuf || t->got);
 }
 
 static int estlsi_tls_usable(estls_tls *t)

@@ -10,6 +10,13 @@
 
 #include "../estls.h"
 
+/* Room for a command or a piece of the text, and for a reply that is told. To
+ * be the same in all files; commands that do not fit are E_SPACE. */
+#ifndef SMTP_OUT
+#define SMTP_OUT   512
+#define SMTP_REPLY 128
+#endif
+
 typedef struct smtp_mail {
     const char *client_name; /* for EHLO; null: "[127.0.0.1]" */
     const char *user;        /* for AUTH; null: none */
@@ -36,8 +43,8 @@ typedef struct smtp {
     uint8_t auth;    /* what the server offers */
     uint8_t in_line; /* 1: the text that was sent last did not end a line */
     uint8_t reply_len;
-    char reply[128]; /* the server's last line, cut: why it refused */
-    char out[512];
+    char reply[SMTP_REPLY]; /* the server's last line, cut: why it refused */
+    char out[SMTP_OUT];
 } smtp;
 
 /* io: the inside of TLS.  The mail is borrowed.  ESTLS_BUSY, or E_ARG: an

@@ -1,0 +1,76 @@
+#!/bin/sh
+# bearssl_avr.sh DIR - makes the source of BearSSL 0.6 in DIR fit a stock
+# ATmega2560 with 8 KB of RAM, in place. Build it with -std=gnu99 and -I DIR/inc,
+# and your own files with the same -I: its structs are smaller than those of
+# other builds.
+#
+# avr-gcc keeps constants in RAM unless they are declared __flash. So are
+#     the byte code of the handshake and of certificate checking, its tables,
+#     and what walks them; the tables of SHA-256 and of P-256.
+# Room that is never used goes:
+#     the record contexts of CBC, CCM and GCM: ChaCha20-Poly1305 stays, and any
+#     other suite ends the handshake; 40 of 48 cipher suites; host names
+#     of more than 63 bytes; SHA-384 and SHA-512 in the handshake, which then
+#     are as if never set; numbers above P-256 and RSA 2048, and so the curves
+#     P-384 and P-521.
+#
+# Each change is checked: a BearSSL that does not look as expected is an error.
+set -eu
+
+src=${1:?usage: bearssl_avr.sh DIR}
+[ -e "$src/src/inner.h" ] || {
+    echo "bearssl_avr.sh: no source of BearSSL in $src" >&2
+    exit 1
+}
+
+# edit FILE TIMES SCRIPT: the sed script changes so many lines, or loses them
+edit() {
+    sed "$3" "$src/$1" >"$src/edited"
+    n=$(diff "$src/$1" "$src/edited" | grep -c '^<') || :
+    [ "$n" -eq "$2" ] || {
+        echo "bearssl_avr.sh: $1: $n lines for $3, not $2" >&2
+        exit 1
+    }
+    mv "$src/edited" "$src/$1"
+}
+# flash FILE DECLARATION: its table goes to flash
+flash() {
+    edit "$1" 1 "s/^static const \($2\)/static const __flash \1/"
+}
+
+for file in src/ssl/ssl_hs_client.c src/x509/x509_minimal.c; do
+    flash $file 'unsigned char t0_codeblock\[\]'
+    flash $file 'uint16_t t0_caddr\[\]'
+    edit $file 2 's/^	const \(unsigned char \*ip;\)/	const __flash \1/'
+    edit $file 2 's/^\(t0_parse7E_.*signed(\)const /\1const __flash /'
+    edit $file 1 's/^		const \(unsigned char \*t0_newip;\)/		const __flash \1/'
+done
+flash src/ssl/ssl_hs_client.c 'unsigned char t0_datablock\[\]'
+flash src/hash/sha2small.c 'uint32_t K\[64\]'
+flash src/ec/ec_p256_m15.c 'uint32_t Gwin\[15\]\[20\]'
+flash src/ec/ec_p256_m15.c 'uint32_t F256\[\]'
+flash src/ec/ec_p256_m15.c 'uint32_t P256_B\[\]'
+flash src/ec/ec_p256_m31.c 'uint32_t Gwin\[15\]\[18\]'
+flash src/ec/ec_p256_m31.c 'uint32_t F256\[\]'
+
+edit inc/bearssl_ssl.h 2 '/^		br_sslrec_\(in\|out\)_cbc_context cbc;/d'
+edit inc/bearssl_ssl.h 2 '/^		br_sslrec_ccm_context ccm;/d'
+edit inc/bearssl_ssl.h 2 '/^		br_sslrec_gcm_context gcm;/d'
+fail='	br_ssl_engine_fail(cc, BR_ERR_BAD_CIPHER_SUITE);'
+for way in cbc_in cbc_out; do
+    edit src/ssl/ssl_engine.c 3 "/^	cc->i$way->init(/,/);/c\\$fail"
+done
+for way in ccm_in ccm_out gcm_in gcm_out; do
+    edit src/ssl/ssl_engine.c 2 "/^	cc->i$way->init(/,/);/c\\$fail"
+done
+edit inc/bearssl_ssl.h 1 's/^\(#define BR_MAX_CIPHER_SUITES  *\)48$/\18/'
+edit inc/bearssl_ssl.h 1 's/^	char server_name\[256\];/	char server_name[64];/'
+edit inc/bearssl_hash.h 1 's/^	uint64_t val_64\[16\];/	uint64_t val_64[1];/'
+edit inc/bearssl_hash.h 1 \
+    's/^	ctx->impl\[id - 1\] = impl;/	if (id <= 4) ctx->impl[id - 1] = impl;/'
+edit src/inner.h 1 's/^\(#define BR_MAX_EC_SIZE  *\)528$/\1256/'
+edit src/inner.h 1 's/^\(#define BR_MAX_RSA_SIZE  *\)4096$/\12048/'
+for bits in 384 521; do
+    printf '#include "inner.h"\nconst br_ec_curve_def br_secp%sr1 = {0};\n' \
+        $bits >"$src/src/ec/ec_secp${bits}r1.c"
+done

@@ -1,0 +1,33 @@
+/* peer.h - what hangs on a simulated board's UART: the ESP-AT emulator, and
+ * behind it TCP to a server on 127.0.0.1. Watches that nothing leaves in clear
+ * but the preamble. One per process. */
+#ifndef PEER_H
+#define PEER_H
+
+#include "../modem/espat.h"
+
+struct peer_seen {
+    unsigned connections;
+    unsigned upgrades;    /* STARTTLS that left */
+    unsigned clear;       /* bytes that were neither preamble nor TLS */
+    unsigned long tcp_tx; /* bytes to servers, and from them */
+    unsigned long tcp_rx;
+    char line[128]; /* the first that was clear, cut */
+};
+
+extern struct peer_seen peer_seen;
+
+/* The modem dials 127.0.0.1:port whatever name it is told; 0: out of memory.
+ * The options are borrowed. */
+int peer_open(const struct espat_options *modem, unsigned port);
+void peer_close(void);
+/* The modem has been without power: all that it knew is gone. */
+void peer_restart(void);
+/* Sets the time, ms since peer_open, and moves what can move. */
+void peer_tick(uint32_t now_ms);
+/* From the board to the modem. */
+void peer_write(uint8_t byte);
+/* From the modem to the board: 0 or 1 byte. */
+int peer_read(uint8_t *byte);
+
+#endif
