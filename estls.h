@@ -87,8 +87,8 @@
  *
  * Licence: MIT, at the end of this file.
  */
-#ifndef ESTLS_H
-#define ESTLS_H
+#ifndef ESTLSI_H
+#define ESTLSI_H
 
 #include <limits.h>
 #include <stddef.h>
@@ -1435,7 +1435,7 @@ ESTLS_API uint8_t estls_tx_diagnose(const estls_tx *tx, uint16_t mV,
 #ifdef __cplusplus
 }
 #endif
-#endif /* ESTLS_H */
+#endif /* ESTLSI_H */
 
 #if defined ESTLS_IMPLEMENTATION && !defined ESTLSI_IMPLEMENTED
 #define ESTLSI_IMPLEMENTED
