@@ -109,6 +109,10 @@
 #include <bearssl.h>
 #if defined __GNUC__
 #pragma GCC diagnostic pop
+#if UINT_MAX <= 0xffff
+/* it shifts into bit 18 of an int, and makes wrong tags */
+#pragma GCC poison br_poly1305_ctmul32_run
+#endif
 #endif
 #endif
 
@@ -257,10 +261,24 @@ typedef struct estls_saved {
 typedef void estlsi_anchor;
 typedef void estlsi_pkey;
 typedef void estlsi_client;
+typedef void estlsi_ec;
+typedef void estlsi_aes;
+typedef void (*estlsi_ecdsa)(void);
+typedef void (*estlsi_rsa)(void);
+typedef void (*estlsi_chacha20)(void);
+typedef void (*estlsi_poly1305)(void);
+typedef void (*estlsi_ghash)(void);
 #else
 typedef br_x509_trust_anchor estlsi_anchor;
 typedef br_x509_pkey estlsi_pkey;
 typedef br_ssl_client_context estlsi_client;
+typedef br_ec_impl estlsi_ec;
+typedef br_block_ctr_class estlsi_aes;
+typedef br_ecdsa_vrfy estlsi_ecdsa;
+typedef br_rsa_pkcs1_vrfy estlsi_rsa;
+typedef br_chacha20_run estlsi_chacha20;
+typedef br_poly1305_run estlsi_poly1305;
+typedef br_ghash estlsi_ghash;
 #endif
 struct estls_tls;
 struct estls_x509;
@@ -358,6 +376,20 @@ typedef struct estls_desc {
     /* Cipher suites and implementations: estls_full, estls_small, or your
      * own, which calls br_ssl_engine_set_*.  Null: ESTLS_PROFILE. */
     void (*profile)(estlsi_client *client);
+    /* BearSSL's implementations, each in place of the one that the profile has
+     * chosen, which is what is fastest on most cores of its kind; null: that.
+     * What a profile names is linked all the same: to save the code, write a
+     * profile.  Where int has 16 bits br_poly1305_ctmul32 is wrong, and naming
+     * it does not compile. */
+    struct {
+        const estlsi_ec *ec;      /* br_ec_p256_m15, br_ec_all_m31, ... */
+        estlsi_ecdsa ecdsa;       /* br_ecdsa_i15_vrfy_asn1, _i31_ */
+        estlsi_rsa rsa;           /* br_rsa_i15_pkcs1_vrfy, _i31_, _i62_ */
+        estlsi_chacha20 chacha20; /* br_chacha20_ct_run, _sse2_ */
+        estlsi_poly1305 poly1305; /* br_poly1305_i15_run, _ctmul_, _ctmul32_ */
+        const estlsi_aes *aes;    /* br_aes_ct_ctr_vtable, _small_, _ct64_ */
+        estlsi_ghash ghash;       /* br_ghash_ctmul, _ctmul32, _ctmul64 */
+    } impl;
 
     /* -- >>starttls ------------------------------------------------------ */
 
@@ -3858,7 +3890,41 @@ ESTLS_API int estls_pin(estls_tls *tls, void *binding)
     return ESTLS_OK;
 }
 
-/* -- profiles -------------------------------------------------------------- */
+/* -- profiles --------------------------------------------------------------
+ *
+ * What estls_small computes with, by the compiler's macros; `make mcu` measures
+ * it.  Full leaves it to BearSSL, which on a PC finds out what the CPU has.
+ *
+ *     core                        P-256, ECDSA   Poly1305
+ *     int of 16 bits: AVR         m31, i31       i15       m15: 1.4 times that
+ *     ARMv6-M: Cortex-M0, M0+     m15, i15       ctmul32   no 64-bit product
+ *     others                      m31, i31       ctmul */
+#if UINT_MAX <= 0xffff
+#define ESTLSI_EC       br_ec_p256_m31
+#define ESTLSI_ECDSA    br_ecdsa_i31_vrfy_asn1
+#define ESTLSI_POLY1305 br_poly1305_i15_run
+#elif defined __ARM_ARCH_6M__
+#define ESTLSI_EC       br_ec_p256_m15
+#define ESTLSI_ECDSA    br_ecdsa_i15_vrfy_asn1
+#define ESTLSI_POLY1305 br_poly1305_ctmul32_run
+#else
+#define ESTLSI_EC       br_ec_p256_m31
+#define ESTLSI_ECDSA    br_ecdsa_i31_vrfy_asn1
+#define ESTLSI_POLY1305 br_poly1305_ctmul_run
+#endif
+
+/* What the description names, in place of the profile's. */
+static void estlsi_tls_implement(br_ssl_engine_context *eng,
+                                 const estls_desc *d)
+{
+    if (d->impl.ec) { br_ssl_engine_set_ec(eng, d->impl.ec); }
+    if (d->impl.ecdsa) { br_ssl_engine_set_ecdsa(eng, d->impl.ecdsa); }
+    if (d->impl.rsa) { br_ssl_engine_set_rsavrfy(eng, d->impl.rsa); }
+    if (d->impl.chacha20) { br_ssl_engine_set_chacha20(eng, d->impl.chacha20); }
+    if (d->impl.poly1305) { br_ssl_engine_set_poly1305(eng, d->impl.poly1305); }
+    if (d->impl.aes) { br_ssl_engine_set_aes_ctr(eng, d->impl.aes); }
+    if (d->impl.ghash) { br_ssl_engine_set_ghash(eng, d->impl.ghash); }
+}
 
 ESTLS_API void estls_full(br_ssl_client_context *client)
 {
@@ -3890,22 +3956,10 @@ ESTLS_API void estls_small(br_ssl_client_context *client)
     br_ssl_engine_context *eng = &client->eng;
 
     br_ssl_engine_set_suites(eng, suites, 1);
-#if defined __ARM_ARCH_6M__
-    br_ssl_engine_set_ec(eng, &br_ec_p256_m15);
-    br_ssl_engine_set_ecdsa(eng, &br_ecdsa_i15_vrfy_asn1);
-#else
-    br_ssl_engine_set_ec(eng, &br_ec_p256_m31);
-    br_ssl_engine_set_ecdsa(eng, &br_ecdsa_i31_vrfy_asn1);
-#endif
+    br_ssl_engine_set_ec(eng, &ESTLSI_EC);
+    br_ssl_engine_set_ecdsa(eng, &ESTLSI_ECDSA);
     br_ssl_engine_set_chacha20(eng, &br_chacha20_ct_run);
-    /* ctmul32 is wrong where int has 16 bits */
-#if UINT_MAX <= 0xffff
-    br_ssl_engine_set_poly1305(eng, &br_poly1305_i15_run);
-#elif defined __ARM_ARCH_6M__
-    br_ssl_engine_set_poly1305(eng, &br_poly1305_ctmul32_run);
-#else
-    br_ssl_engine_set_poly1305(eng, &br_poly1305_ctmul_run);
-#endif
+    br_ssl_engine_set_poly1305(eng, &ESTLSI_POLY1305);
     br_ssl_engine_set_chapol(eng, &br_sslrec_in_chapol_vtable,
                              &br_sslrec_out_chapol_vtable);
     br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
@@ -4309,6 +4363,7 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
     } else {
         ESTLS_PROFILE(&t->client);
     }
+    estlsi_tls_implement(eng, d);
     br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
     br_ssl_engine_set_all_flags(eng, BR_OPT_NO_RENEGOTIATION);
     br_sha256_init(&id);

@@ -27,6 +27,13 @@ compiles() {
     "$@" >"$dir/compiler" 2>&1 || cat "$dir/compiler"
 }
 
+# refuses WORD COMMAND...: fails, and says this word
+refuses() {
+    word=$1
+    shift
+    ! "$@" >"$dir/compiler" 2>&1 && grep -q "$word" "$dir/compiler"
+}
+
 # have COMPILER WHAT
 have() {
     command -v "$1" >/dev/null && return 0
@@ -90,6 +97,17 @@ if have avr-gcc "AVR"; then
     if [ -e /usr/include/bearssl.h ]; then
         mkdir "$dir/bearssl"
         ln -s /usr/include/bearssl /usr/include/bearssl.h "$dir/bearssl/"
+        # $1: an implementation of Poly1305 that a program names
+        names_poly1305() {
+            printf '%s\nbr_poly1305_run poly1305 = br_poly1305_%s_run;\n' \
+                "$include" "$1" >"$dir/names.c"
+            avr-gcc $cross -mmcu=atmega2560 -I"$dir/bearssl" "$dir/names.c"
+        }
+        mode "avr-gcc atmega2560 full" avr-gcc $cross -mmcu=atmega2560 \
+            -I"$dir/bearssl" "$dir/full.c"
+        mode "avr-gcc: br_poly1305_i15_run may be named" names_poly1305 i15
+        mode "avr-gcc: br_poly1305_ctmul32_run may not" refuses 'poisoned' \
+            names_poly1305 ctmul32
         for client in smtp ftp; do
             mode "avr-gcc atmega2560 examples/$client.c" avr-gcc $cross \
                 -mmcu=atmega2560 -I"$dir/bearssl" "$top/examples/$client.c"

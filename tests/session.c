@@ -138,6 +138,105 @@ static void pinned(void)
     twice();
 }
 
+/* Implementations that count how often they are called. */
+static struct {
+    unsigned ec, ecdsa, rsa, chacha20, poly1305, aes, ghash;
+} calls;
+static br_ec_impl counted_ec;
+static br_block_ctr_class counted_aes;
+
+static size_t counted_mulgen(unsigned char *out, const unsigned char *x,
+                             size_t len, int curve)
+{
+    calls.ec++;
+    return br_ec_all_m15.mulgen(out, x, len, curve);
+}
+
+static uint32_t counted_ecdsa(const br_ec_impl *ec, const void *hash,
+                              size_t hash_len, const br_ec_public_key *key,
+                              const void *sig, size_t sig_len)
+{
+    calls.ecdsa++;
+    return br_ecdsa_i15_vrfy_asn1(ec, hash, hash_len, key, sig, sig_len);
+}
+
+static uint32_t counted_rsa(const unsigned char *x, size_t len,
+                            const unsigned char *oid, size_t hash_len,
+                            const br_rsa_public_key *key, unsigned char *hash)
+{
+    calls.rsa++;
+    return br_rsa_i15_pkcs1_vrfy(x, len, oid, hash_len, key, hash);
+}
+
+static uint32_t counted_chacha20(const void *key, const void *iv, uint32_t cc,
+                                 void *data, size_t len)
+{
+    calls.chacha20++;
+    return br_chacha20_ct_run(key, iv, cc, data, len);
+}
+
+static void counted_poly1305(const void *key, const void *iv, void *data,
+                             size_t len, const void *aad, size_t aad_len,
+                             void *tag, br_chacha20_run chacha20, int encrypt)
+{
+    calls.poly1305++;
+    br_poly1305_i15_run(key, iv, data, len, aad, aad_len, tag, chacha20,
+                        encrypt);
+}
+
+static void counted_init(const br_block_ctr_class **context, const void *key,
+                         size_t len)
+{
+    calls.aes++;
+    br_aes_small_ctr_vtable.init(context, key, len);
+}
+
+static void counted_ghash(void *y, const void *h, const void *data, size_t len)
+{
+    calls.ghash++;
+    br_ghash_ctmul32(y, h, data, len);
+}
+
+static void gcm_alone(br_ssl_client_context *client)
+{
+    static const uint16_t suites[] = {
+        BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256};
+
+    estls_full(client);
+    br_ssl_engine_set_suites(&client->eng, suites, 2);
+}
+
+/* Each implementation that the description names is the one that computes. */
+static void implementations(void)
+{
+    memset(&calls, 0, sizeof calls);
+    memcpy(&counted_ec, &br_ec_all_m15, sizeof counted_ec);
+    counted_ec.mulgen = counted_mulgen;
+    memcpy(&counted_aes, &br_aes_small_ctr_vtable, sizeof counted_aes);
+    counted_aes.init = counted_init;
+
+    rig_init(&r, 2, "ec");
+    r.d.impl.ec = &counted_ec;
+    r.d.impl.ecdsa = counted_ecdsa;
+    r.d.impl.chacha20 = counted_chacha20;
+    r.d.impl.poly1305 = counted_poly1305;
+    twice();
+    CHECK(calls.ec == 1);    /* resumed: none */
+    CHECK(calls.ecdsa == 3); /* two certificates, the key exchange */
+    CHECK(calls.chacha20 && calls.poly1305);
+
+    rig_init(&r, 2, "all-rsa");
+    r.d.profile = gcm_alone;
+    r.d.impl.rsa = counted_rsa;
+    r.d.impl.aes = &counted_aes;
+    r.d.impl.ghash = counted_ghash;
+    twice();
+    CHECK(calls.rsa == 2);
+    CHECK(calls.aes && calls.ghash);
+    CHECK(calls.ec == 1);
+}
+
 static void implicit(void)
 {
     rig_init(&r, 2, "ec");
@@ -1260,6 +1359,7 @@ int main(int argc, char **argv)
     RUN(no_stage);
     RUN(multiplexed);
     RUN(pinned);
+    RUN(implementations);
     RUN(implicit);
     RUN(slow_and_noisy);
     RUN(joins);
