@@ -143,6 +143,7 @@ ftp_programs tests/ftp_programs.sh $(B) $(PKI)
 readme    tests/readme.sh $(B)
 battery_life tests/battery_life.sh $(B)
 battery   tests/battery_programs.sh $(B) $(PKI)
+arduino   tests/boards.sh arduino $(B) $(PKI)
 style     tests/style.sh
 endef
 export SUITES
@@ -204,7 +205,7 @@ lint:
 	@tests/style.sh
 
 format:
-	@clang-format -i $$(git ls-files '*.c' '*.h')
+	@clang-format -i $$(git ls-files '*.c' '*.h' '*.ino')
 
 clean:
 	@rm -rf $(B)
