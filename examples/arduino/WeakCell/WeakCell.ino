@@ -6,7 +6,8 @@
  * when, or not at all.
  *
  * Board    a bare ATmega328P, or a Pro Mini 3.3 V with its cell at VCC, not at
- *          RAW, and without regulator and LED; brown-out fuse at 1.8 V
+ *          RAW, and without regulator and LED; brown-out fuse at 1.8 V, which
+ *          wants a clock of 4 MHz or less
  * Radio    an nRF24L01+ at the SPI pins, CE at 9, CSN at 10, 22 uF at its
  *          supply
  *
@@ -49,7 +50,7 @@ static struct {
 static bool pending;      // the message has not been sent yet
 static uint32_t measured; // when it was made
 static uint32_t asked;    // when >>tx had us wait ...
-static uint32_t pause;    // ... and for how long
+static uint32_t hold;     // ... and for how long
 static uint32_t slept;    // millis() stands still in sleep
 
 static uint32_t now()
@@ -129,7 +130,7 @@ static void serve()
     if (plan.action == ESTLS_TX_SEND) { transmit(&plan, job.mV); }
     if (plan.action == ESTLS_TX_WAIT) {
         pending = true;
-        pause = plan.ms;
+        hold = plan.ms;
     }
 }
 
@@ -184,7 +185,7 @@ void loop()
         measured = now();
         message.number++;
         pending = true;
-        pause = 0;
+        hold = 0;
     }
-    if (pending && now() - asked >= pause) { serve(); }
+    if (pending && now() - asked >= hold) { serve(); }
 }

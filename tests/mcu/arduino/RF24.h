@@ -2,7 +2,7 @@
  * see Arduino.h. */
 #ifndef RF24_H
 #define RF24_H
-#include <Arduino.h>
+#include "core.h"
 
 enum { RF24_PA_MIN, RF24_PA_LOW, RF24_PA_HIGH, RF24_PA_MAX };
 enum rf24_datarate_e { RF24_1MBPS, RF24_2MBPS, RF24_250KBPS };
