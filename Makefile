@@ -12,6 +12,7 @@ PACKAGES = gcc libc6-dev libbearssl-dev openssl
 TEST_PACKAGES = $(PACKAGES) g++ clang valgrind universal-ctags clang-format
 CROSS_PACKAGES = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-avr avr-libc \
 	sdcc simavr libsimavr-dev libelf-dev
+BOARD_PACKAGES = arduino-core-avr qemu-system-arm
 
 SERVER = $(addprefix tests/server/, \
 	smtpd.c dialogue.c script.c pem.c bytes.c)
@@ -35,7 +36,7 @@ help:
 	@echo 'make test          the tests, without servers to install (3 min)'
 	@echo 'make test-servers  the same clients against 12 real servers (6 min)'
 	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
-	@echo 'make cross         cross compilers: modes, RAM and code size'
+	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make size          RAM and code on Cortex-M, as a table'
 	@echo 'make bench         instructions: the parser, the handshake, FTP'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
@@ -143,6 +144,7 @@ ftp_programs tests/ftp_programs.sh $(B) $(PKI)
 readme    tests/readme.sh $(B)
 battery_life tests/battery_life.sh $(B)
 battery   tests/battery_programs.sh $(B) $(PKI)
+arduino   tests/boards.sh arduino $(B) $(PKI)
 style     tests/style.sh
 endef
 export SUITES
@@ -170,10 +172,12 @@ test-servers:
 	    END { f += 2 - said; print p + 0 " passed, " f " failed"; exit f > 0 }'
 
 cross:
-	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
+	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(BOARD_PACKAGES)
+	@$(MAKE) -s --no-print-directory $(B)/anchors $(PKI)/done
 	@tests/modes.sh
 	@tests/size.sh
 	@tests/power/cycles.sh
+	@tests/boards.sh cross $(B) $(PKI)
 
 bench:
 	@tests/deps.sh $(PACKAGES) valgrind
@@ -204,7 +208,7 @@ lint:
 	@tests/style.sh
 
 format:
-	@clang-format -i $$(git ls-files '*.c' '*.h')
+	@clang-format -i $$(git ls-files '*.c' '*.h' '*.ino')
 
 clean:
 	@rm -rf $(B)

@@ -204,7 +204,7 @@ at_most "$(wc -l <"$dir/macros")" 10 \
 # -- layout -------------------------------------------------------------------
 if command -v clang-format >/dev/null; then
     [ $# -gt 0 ] ||
-        set -- $(git ls-files -co --exclude-standard '*.c' '*.h')
+        set -- $(git ls-files -co --exclude-standard '*.c' '*.h' '*.ino')
     clang-format --dry-run "$@" 2>&1 |
         sed -n 's/: \(warning\|error\): code should.*//p' >"$dir/layout"
     empty "$dir/layout" "clang-format, $# files"
