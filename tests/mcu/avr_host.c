@@ -3,15 +3,13 @@
  * The receiver is ours: a byte every 10 bits of 115200 baud, and one that comes
  * while the last was not read is lost, as DOR0 says. Simavr's own has 64 bytes
  * of FIFO and loses nothing. */
-#include "peer.h"
+#include "host.h"
 
-#include <argp.h>
 #include <err.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
 #include <simavr/sim_interrupts.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,20 +17,7 @@
 enum { HZ = 16000000, BYTE_CYCLES = HZ / 11520, TICK_CYCLES = HZ / 1000 };
 enum { GPIOR0 = 0x3e, GPIOR1 = 0x4a, GPIOR2 = 0x4b };
 
-static struct settings {
-    const char *program;
-    const char *mcu;
-    unsigned port;
-    unsigned ramend; /* 0: the chip's */
-    unsigned sessions;
-    unsigned cuts;      /* of the power, after the first session */
-    unsigned long seed; /* of when */
-    unsigned noise;     /* bytes at each start */
-    unsigned overrun;   /* this byte comes too early; 0: none */
-    unsigned limit;     /* seconds that a session may take */
-    struct espat_options modem;
-    struct espat_fault fault;
-} set = {.sessions = 1, .limit = 300};
+static unsigned ramend; /* 0: the chip's */
 
 static avr_t *avr;
 static avr_uart_t *uart;
@@ -40,7 +25,6 @@ static avr_cycle_count_t woke;   /* when the session began */
 static avr_cycle_count_t due;    /* the next byte to the board */
 static avr_cycle_count_t ticked; /* the last tick of the modem */
 static unsigned received;        /* bytes since the start */
-static unsigned noise;           /* left to send */
 static int unread;               /* the board has not taken the last byte */
 static int asleep;
 
@@ -60,18 +44,12 @@ static void on_mark(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
 
 static void on_console(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
 {
-    static char line[80];
-    static size_t len;
+    const char *line = host_line((char)value);
 
     (void)a;
     (void)at;
     (void)unused;
-    if (value != '\n') {
-        if (len < sizeof line - 1) { line[len++] = (char)value; }
-        return;
-    }
-    printf("%9.3f %.*s\n", seconds(), (int)len, line);
-    len = 0;
+    if (line) { host_print(line); }
 }
 
 static uint8_t on_random(avr_t *a, avr_io_addr_t at, void *unused)
@@ -114,21 +92,14 @@ static void receive(uint8_t byte)
     avr_raise_interrupt(avr, &uart->rxc);
 }
 
-static int next_byte(uint8_t *byte)
-{
-    if (!noise) { return peer_read(byte); }
-    noise--;
-    return getrandom(byte, 1, 0) == 1;
-}
-
 static void deliver(void)
 {
     uint8_t byte;
 
-    if (!next_byte(&byte)) { return; }
+    if (!host_next_byte(&byte)) { return; }
     receive(byte);
     due = avr->cycle + BYTE_CYCLES;
-    if (received == set.overrun && next_byte(&byte)) { receive(byte); }
+    if (received == host.overrun && host_next_byte(&byte)) { receive(byte); }
 }
 
 /* -- running --------------------------------------------------------------- */
@@ -150,17 +121,17 @@ static void start(void)
     uint32_t none = 0;
 
     memset(&firmware, 0, sizeof firmware);
-    if (elf_read_firmware(set.program, &firmware)) {
-        errx(1, "%s: no program", set.program);
+    if (elf_read_firmware(host.program, &firmware)) {
+        errx(1, "%s: no program", host.program);
     }
-    avr = avr_make_mcu_by_name(set.mcu);
-    if (!avr) { errx(1, "%s: no such chip", set.mcu); }
-    if (set.ramend) { avr->ramend = (uint16_t)set.ramend; }
+    avr = avr_make_mcu_by_name(host.machine);
+    if (!avr) { errx(1, "%s: no such chip", host.machine); }
+    if (ramend) { avr->ramend = (uint16_t)ramend; }
     avr_init(avr);
     avr_load_firmware(avr, &firmware);
     avr->frequency = HZ;
     uart = find_uart();
-    if (!uart) { errx(1, "%s: no UART 0", set.mcu); }
+    if (!uart) { errx(1, "%s: no UART 0", host.machine); }
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &none);
     avr_irq_register_notify(
         avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
@@ -171,149 +142,53 @@ static void start(void)
     avr_register_io_read(avr, GPIOR2, on_random, NULL);
 }
 
-/* Power on, or a reset: RAM keeps what it holds. */
 static void wake(void)
 {
+    if (!avr) { start(); }
     avr_reset(avr);
     woke = avr->cycle;
     unread = 0;
     asleep = 0;
-    noise = set.noise;
 }
 
-static void tell_upgrade(void)
+static int run(double limit)
 {
-    static unsigned told;
-
-    if (told != peer_seen.upgrades) { printf("%9.3f starttls\n", seconds()); }
-    told = peer_seen.upgrades;
-}
-
-/* Runs to the sleep, 1; or to the cycle `end`, 0. */
-static int run(avr_cycle_count_t end)
-{
-    int state;
+    const avr_cycle_count_t end = woke + (avr_cycle_count_t)(limit * HZ);
 
     while (!asleep && avr->cycle < end) {
-        state = avr_run(avr);
-        if (state == cpu_Crashed) { errx(1, "crashed at %#x", avr->pc); }
+        if (avr_run(avr) == cpu_Crashed) { errx(1, "crashed at %#x", avr->pc); }
         if (avr->cycle - ticked >= TICK_CYCLES) {
             ticked = avr->cycle;
-            peer_tick((uint32_t)(avr->cycle / TICK_CYCLES));
-            tell_upgrade();
+            host_tick((uint32_t)(avr->cycle / TICK_CYCLES));
         }
         if (avr->cycle >= due) { deliver(); }
     }
     return asleep;
 }
 
-static void session(void)
-{
-    wake();
-    if (!run(avr->cycle + (avr_cycle_count_t)set.limit * HZ)) {
-        printf("HANGS after %u s\n", set.limit);
-        exit(1);
-    }
-    printf("%9.3f asleep\n", seconds());
-}
-
-/* Ends the power at random moments of a session as long as the last. */
-static void cut(avr_cycle_count_t length)
-{
-    const double at = (double)random() / RAND_MAX;
-
-    wake();
-    if (!run(avr->cycle + (avr_cycle_count_t)(at * (double)length))) {
-        printf("%9.3f cut\n", seconds());
-    }
-    if (random() % 2) { peer_restart(); }
-}
-
-enum option_key {
-    OPT_RAMEND = 256,
-    OPT_SESSIONS,
-    OPT_CUTS,
-    OPT_SEED,
-    OPT_NOISE,
-    OPT_OVERRUN,
-    OPT_LIMIT,
-    OPT_FAULT
-};
+enum { OPT_RAMEND = 512 };
 
 static const struct argp_option table[] = {
     {"ramend", OPT_RAMEND, "N", 0, "last address of RAM, if not the chip's", 0},
-    {"sessions", OPT_SESSIONS, "N", 0, "until it has slept so often (1)", 0},
-    {"cuts", OPT_CUTS, "N", 0, "then cut the power so often", 0},
-    {"seed", OPT_SEED, "N", 0, "of when it is cut", 0},
-    {"noise", OPT_NOISE, "N", 0, "random bytes at each start", 0},
-    {"overrun", OPT_OVERRUN, "N", 0, "the byte behind the N-th comes at once",
-     0},
-    {"limit", OPT_LIMIT, "S", 0, "seconds a session may take (300)", 0},
-    {"fault", OPT_FAULT, "WHAT@WHEN:N[:ARG]", 0, "of the modem", 0},
     {0},
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    const unsigned long n = arg ? strtoul(arg, NULL, 0) : 0;
-
-    switch (key) {
-    case OPT_RAMEND: set.ramend = (unsigned)n; break;
-    case OPT_SESSIONS: set.sessions = (unsigned)n; break;
-    case OPT_CUTS: set.cuts = (unsigned)n; break;
-    case OPT_SEED: set.seed = n; break;
-    case OPT_NOISE: set.noise = (unsigned)n; break;
-    case OPT_OVERRUN: set.overrun = (unsigned)n; break;
-    case OPT_LIMIT: set.limit = (unsigned)n; break;
-    case OPT_FAULT:
-        if (!espat_fault_parse(&set.fault, arg)) {
-            argp_error(state, "no such fault: %s", arg);
-        }
-        set.modem.fault = &set.fault;
-        set.modem.faults = 1;
-        break;
-    case ARGP_KEY_ARG:
-        if (state->arg_num == 0) { set.program = arg; }
-        if (state->arg_num == 1) { set.mcu = arg; }
-        if (state->arg_num == 2) { set.port = (unsigned)n; }
-        break;
-    case ARGP_KEY_END:
-        if (state->arg_num != 3) { argp_usage(state); }
-        break;
-    default: return ARGP_ERR_UNKNOWN;
-    }
+    (void)state;
+    if (key != OPT_RAMEND) { return ARGP_ERR_UNKNOWN; }
+    ramend = (unsigned)strtoul(arg, NULL, 0);
     return 0;
 }
 
-static const struct argp argp = {
-    table,
-    parse,
-    "PROGRAM MCU PORT",
-    "Runs PROGRAM in simavr, its UART on an emulated modem; the modem dials\n"
-    "127.0.0.1:PORT.",
-    NULL,
-    NULL,
-    NULL};
+static const struct argp options = {table, parse, NULL, NULL, NULL, NULL, NULL};
+
+static const struct host_simulator simavr = {
+    "Runs PROGRAM in simavr on a chip named MACHINE, its UART on an emulated\n"
+    "modem; the modem dials 127.0.0.1:PORT.",
+    &options, wake, run, seconds};
 
 int main(int argc, char **argv)
 {
-    avr_cycle_count_t length;
-    unsigned i;
-
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    argp_parse(&argp, argc, argv, 0, NULL, NULL);
-    srandom((unsigned)set.seed);
-    set.modem.generation = 2;
-    set.modem.fresh = true;
-    if (!peer_open(&set.modem, set.port)) { err(1, "modem"); }
-    start();
-    for (i = 0; i < set.sessions; i++) { session(); }
-    length = avr->cycle - woke;
-    for (i = 0; i < set.cuts; i++) { cut(length); }
-    if (set.cuts) { session(); }
-    printf("clear %u %s\nconnections %u\ntcp_tx %lu\ntcp_rx %lu\n",
-           peer_seen.clear, peer_seen.line, peer_seen.connections,
-           peer_seen.tcp_tx, peer_seen.tcp_rx);
-    peer_close();
-    return peer_seen.clear != 0;
+    return host_main(argc, argv, &simavr);
 }
