@@ -21,6 +21,8 @@ FTP_RIG = tests/ftp_rig.c tests/server/ftpd.c examples/ftp.c $(WORLD)
 DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
 BATTERY = examples/battery.c tests/power/circuit.c
 EXCHANGE = $(addprefix tests/servers/exchange, .c _lines.c _ldap.c _sql.c)
+MCU_PACKAGES = gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
+	qemu-system-arm qemu-system-misc sdcc-ucsim xz-utils postfix
 HEADERS = estls.h $(wildcard tests/*.h tests/*/*.h examples/*.h)
 
 # three ways to build a test: sanitised, for speed, for valgrind
@@ -28,7 +30,7 @@ ASAN = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FAST = -O2
 PLAIN = -g -O1
 
-.PHONY: help demo test test-servers cross size bench tables lint format clean
+.PHONY: help demo test test-servers cross mcu size bench tables lint format clean
 .PHONY: test-deps programs fuzz-tx power power-quick
 
 help:
@@ -37,6 +39,7 @@ help:
 	@echo 'make test-servers  the same clients against 12 real servers (6 min)'
 	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
+	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
 	@echo 'make size          RAM and code on Cortex-M, as a table'
 	@echo 'make bench         instructions: the parser, the handshake, FTP'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
@@ -178,6 +181,12 @@ cross:
 	@tests/size.sh
 	@tests/power/cycles.sh
 	@tests/boards.sh cross $(B) $(PKI)
+
+# The main job and the unit tests where they belong, in simulation.
+mcu:
+	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(MCU_PACKAGES)
+	@$(MAKE) -s --no-print-directory $(B)/smtpd $(B)/anchors $(PKI)/done
+	@tests/mcu/mcu.sh $(B) $(PKI)
 
 bench:
 	@tests/deps.sh $(PACKAGES) valgrind

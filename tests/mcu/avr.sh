@@ -8,8 +8,25 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/lib.sh"
 cd "$top" || exit 1
 build=$1 bearssl=$2 pki=$3
-out=$build/mcu
+mcu=$build/mcu
 begin
+
+# one line for each check
+check() {
+    local what=$1
+
+    shift
+    why=''
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok    $doing: $what"
+        return
+    fi
+    failed=$((failed + 1))
+    echo "FAIL  $doing: $what${why:+: $why}"
+    tail -n 25 "$dir/$doing.out" "$dir/$doing.err" 2>/dev/null |
+        sed 's/^/      /'
+}
 
 WARNINGS='-Wall -Wextra -Werror'
 # -flto: else avr-gcc keeps all texts of estls.h in RAM. Without inlining the
@@ -21,68 +38,78 @@ AVR='-std=gnu99 -Os -flto -fno-inline-functions-called-once
 
 # -- what is built ------------------------------------------------------------
 
-# program NAME MCU INC LIBRARY FLAGS...: $out/NAME.elf
+# program NAME CHIP SOURCE FLAGS...: $mcu/NAME.elf
 program() {
-    local name=$1 mcu=$2 inc=$3 library=$4
+    local name=$1 chip=$2 source=$3
 
-    shift 4
+    shift 3
     # shellcheck disable=SC2086 # lists
-    avr-gcc $AVR $WARNINGS -mmcu="$mcu" "$@" -isystem "$inc" -I"$out/trust" \
-        tests/mcu/job.c tests/mcu/avr.c examples/smtp.c "$library" \
-        -o "$out/$name.elf" 2>&1
+    avr-gcc $AVR $WARNINGS -mmcu="$chip" "$@" -isystem "$mcu/$source/inc" \
+        -I"$mcu/trust" tests/mcu/job.c tests/mcu/avr.c examples/smtp.c \
+        "$mcu/$chip-$source.a" -o "$mcu/$name.elf"
 }
 
 builds() {
-    mkdir -p "$out/trust" &&
-        "$build/anchors" --pin "$pki/ec.pem" >"$out/trust/pin.h" &&
-        "$build/anchors" "$pki/root.pem" >"$out/trust/anchors.h" || return 1
-    if [ ! -e "$out/bearssl-avr/done" ]; then
-        rm -rf "$out/bearssl-avr"
-        cp -r "$bearssl" "$out/bearssl-avr" &&
-            examples/avr/bearssl_avr.sh "$out/bearssl-avr" &&
-            touch "$out/bearssl-avr/done" || return 1
+    if [ ! -e "$mcu/bearssl-avr/done" ]; then
+        rm -rf "$mcu/bearssl-avr"
+        cp -r "$bearssl" "$mcu/bearssl-avr" &&
+            examples/boards/bearssl_8k.sh "$mcu/bearssl-avr" &&
+            touch "$mcu/bearssl-avr/done" || return 1
     fi
     for row in atmega2560:bearssl-avr atmega1284p:bearssl-avr \
         atmega1284p:bearssl; do
-        tests/mcu/library.sh "$out/${row#*:}" "$out/${row/:/-}.a" avr-gcc \
+        tests/mcu/library.sh "$mcu/${row#*:}" "$mcu/${row/:/-}.a" avr-gcc \
             -std=gnu99 "-mmcu=${row%:*}" || return 1
     done
     gcc -O2 -std=gnu11 -Wall -Wextra -Werror -Itests tests/mcu/avr_host.c \
         tests/mcu/host.c tests/mcu/peer.c tests/modem/espat.c \
-        -o "$out/avr_host" -lsimavr -lelf
+        -o "$mcu/avr_host" -lsimavr -lelf || return 1
+    # the 8 KB profile; BearSSL as packaged; certificates
+    program mega2560 atmega2560 bearssl-avr &&
+        program mega1284p atmega1284p bearssl &&
+        program mega1284p-chain atmega1284p bearssl-avr -DJOB_CHAIN
 }
-
-# the 8 KB profile; a chip with 16 KB, BearSSL as packaged; with certificates
-MEGA2560="mega2560 atmega2560 $out/bearssl-avr/inc
-    $out/atmega2560-bearssl-avr.a"
-MEGA1284="mega1284p atmega1284p $out/bearssl/inc $out/atmega1284p-bearssl.a"
-CHAIN1284="mega1284p-chain atmega1284p $out/bearssl-avr/inc
-    $out/atmega1284p-bearssl-avr.a -DJOB_CHAIN"
 
 # -- what is said -------------------------------------------------------------
 
-# told NAME WORD N: what stood behind WORD the N-th time
+# told NAME WORD N: what stood behind WORD the N-th time; at: when that was
 told() { awk -v w="$2" -v n="$3" '$2 == w && !--n {print $3}' "$dir/$1.out"; }
 at() { awk -v w="$2" -v n="$3" '$2 == w && !--n {print $1}' "$dir/$1.out"; }
-last() { awk -v w="$2" '$1 == w {v = $2} END {print v}' "$dir/$1.out"; }
-is() { [ "$(told "$1" "$2" "$3")" = "$4" ]; }
+says() { is "$(told "$1" "$2" "$3")" "$4"; }
+# last NAME WORD: of the lines at the end, without a time
+last() { awk -v w="$2" '$1 == w {print $2}' "$dir/$1.out"; }
 # handshake NAME N: seconds from STARTTLS to application data, of the N-th
 handshake() {
     awk -v a="$(at "$1" starttls "$2")" -v b="$(at "$1" open "$2")" \
         'BEGIN {printf "%.3f", b - a}'
 }
 at_most() { awk -v a="$1" -v b="$2" 'BEGIN {exit !(a > 0 && a <= b)}'; }
+at_least() {
+    why="$1 of $2"
+    [ "${1:-0}" -ge "$2" ]
+}
+# ended NAME: no hang, no crash, nothing in clear
+ended() { [ "$status" = 0 ] && is "$(last "$1" clear)" 0; }
+# results NAME WORD: all that stood behind it, each once
+results() { awk -v w="$2" '$2 == w {print $3}' "$dir/$1.out" | sort -u; }
 
-# host NAME MCU OPTION...: runs $out/NAME.elf
-host() {
-    local name=$1 mcu=$2
+# beside NAME PROGRAM CHIP PORT OPTION...: runs in the background
+beside() {
+    local name=$1 program=$2
 
     shift 2
-    run "$name" "$out/avr_host" "$out/${name%%.*}.elf" "$mcu" "$@"
+    start "$name" "$mcu/avr_host" "$mcu/$program.elf" "$@"
 }
-
-# ended NAME: no hang, no crash, nothing in clear
-ended() { [ "$status" = 0 ] && [ "$(last "$1" clear)" = 0 ]; }
+# joined NAME PID: what ran beside has ended
+joined() {
+    doing=$1
+    wait "$2"
+    status=$?
+}
+host() {
+    beside "$@"
+    joined "$1" "$pid"
+}
 
 # -- servers ------------------------------------------------------------------
 
@@ -93,71 +120,121 @@ smtpd() {
     wait_for 5 grep -q listening "$dir/smtpd.out" || return 1
     port=$(sed -n 's/.*://p' "$dir/smtpd.out")
 }
-mails() { find "$dir/mail" -name '*.eml' | wc -l; }
-whole() {
-    [ "$(mails)" -ge "$1" ] &&
-        cmp -s "$dir/mail/$1.eml" "$dir/want" || return 1
-}
-printf 'Subject: Water in the cellar\r\n\r\nIt is 3 cm deep.\r\n' >"$dir/want"
 
+# all_whole: each mail is there as it was sent
+all_whole() {
+    local mail
+
+    printf 'Subject: Water in the cellar\r\n\r\nIt is 3 cm deep.\r\n' \
+        >"$dir/want"
+    for mail in "$dir"/mail/*.eml; do cmp "$mail" "$dir/want" || return 1; done
+}
+
+# A real server, of OpenSSL.
 postfix_up() {
     chmod 755 "$dir"
     tests/servers/postfix.sh start "$dir/postfix" "$pki" >"$dir/ports" &&
         postfix_port=$(awk '$1 == "smtp" {print $2}' "$dir/ports")
 }
 end_hook() { tests/servers/postfix.sh stop "$dir/postfix" >/dev/null 2>&1; }
-accepted() {
-    [ "$(grep -c 'status=sent' "$dir/postfix/log")" -ge "$1" ]
-}
+postfix_took() { is "$(grep -c 'status=sent' "$dir/postfix/log")" "$1"; }
 
 # -- the main job -------------------------------------------------------------
 
-# job NAME MCU PORT: twice, full and resumed
-job() {
-    doing=$1
-    host "$1" "$2" "$3" --sessions 2 --save "$dir/$1.ram"
+# judge_job NAME: a full handshake and a mail, a reset, and both resumed
+judge_job() {
     check 'ends, nothing in clear' ended "$1"
-    check 'full handshake' is "$1" open 1 0
-    check 'first mail' is "$1" mail 1 0
-    check 'not resumed' is "$1" resumed 1 0
-    check 'resumed after the reset' is "$1" resumed 2 1
-    check 'second mail' is "$1" mail 2 0
-    check 'no byte lost' is "$1" lost 1 0
-    check 'no byte lost, resumed' is "$1" lost 2 0
+    check 'full handshake' says "$1" open 1 0
+    check 'first mail' says "$1" mail 1 0
+    check 'not resumed' says "$1" resumed 1 0
+    check 'resumed after the reset' says "$1" resumed 2 1
+    check 'second mail' says "$1" mail 2 0
+    check 'ChaCha20-Poly1305' says "$1" suite 1 52393
+    check 'no byte of the UART lost' is "$(results "$1" lost)" 0
+    check '200 bytes of RAM or more never touched' \
+        at_least "$(told "$1" untouched 1)" 200
+    check 'full handshake in 50 s' at_most "$(handshake "$1" 1)" "$2"
+    check 'resumed in 1 s' at_most "$(handshake "$1" 2)" 1
 }
 
-# row NAME WHAT RAM: of the table
+# row NAME CHIP RAM PROFILE: of the table
 row() {
-    local text data free=
+    local flash static untouched
 
-    read -r text data < <(avr-size -A "$out/$1.elf" | awk '
-        $1 == ".text" {t += $2}
-        $1 == ".data" {t += $2; d += $2}
-        $1 == ".bss" || $1 == ".noinit" {d += $2}
-        END {print t, d}')
-    free=$(told "$1" untouched 1)
-    echo "| $2 | $text | $data | $(($3 - data - free)) | $free |" \
-        "$(handshake "$1" 1) | $(handshake "$1" 2) |"
+    read -r flash static < <(avr-size -A "$mcu/$1.elf" | awk '
+        $1 == ".text" {f += $2}
+        $1 == ".data" {f += $2; r += $2}
+        $1 == ".bss" || $1 == ".noinit" {r += $2}
+        END {print f, r}')
+    untouched=$(told "$1" untouched 1)
+    echo "| $2 | $4 | $flash | $static | $(($3 - static - untouched)) |" \
+        "$untouched | $(handshake "$1" 1) | $(handshake "$1" 2) |"
 }
 
-check 'everything builds' builds || { finish; exit 1; }
-check 'smtpd' smtpd || { finish; exit 1; }
-check 'Postfix' postfix_up || { finish; exit 1; }
+# -- what goes wrong ----------------------------------------------------------
+# Each begins with the RAM of the main job, and so with a session to resume.
 
-# the two slow ones side by side
-(
-    trap - EXIT HUP INT TERM
-    # shellcheck disable=SC2086 # lists
-    program $CHAIN1284 && "$out/avr_host" "$out/mega1284p-chain.elf" \
-        atmega1284p "$port" --sessions 2 >"$dir/mega1284p-chain.out" 2>&1
-    echo $? >"$dir/mega1284p-chain.status"
-) &
-chain=$!
-# shellcheck disable=SC2086 # lists
-check 'the job builds for 8 KB' program $MEGA2560
-job mega2560 atmega2560 "$postfix_port"
-check 'Postfix has taken both mails' wait_for 5 accepted 2
-check 'at least 200 bytes of 8,192 never touched' \
-    [ "$(told mega2560 untouched 1)" -ge 200 ]
-check 'full handshake in 50 s' at_most "$(handshake mega2560 1)" 50
-check 'resumed in 1 s' at_most "$(handshake mega2560 2)" 1
+# harmed NAME OPTION...: the job with OPTION, then once more without
+harmed() {
+    local name=$1
+
+    shift
+    cp "$dir/mega2560.ram" "$dir/$name.ram"
+    host "$name" mega2560 atmega2560 "$port" --ram "$dir/$name.ram" \
+        --limit 200 "$@"
+    check 'ends, nothing in clear' ended "$name"
+    check 'a mail or an error by name' \
+        sane "$(results "$name" mail | tr '\n' ' ')"
+    host "$name.after" mega2560 atmega2560 "$port" --ram "$dir/$name.ram"
+    check 'ends, nothing in clear' ended "$name.after"
+    check 'the next mail goes' says "$name.after" mail 1 0
+}
+# sane RESULTS: 0, E_IO..E_TLS or nothing, when the power was always cut before
+sane() {
+    local rc
+
+    why="results $1"
+    for rc in $1; do [ "$rc" -le 0 ] && [ "$rc" -ge -22 ] || return 1; done
+}
+
+# -- all of it ----------------------------------------------------------------
+
+if ! why=$(builds 2>&1); then
+    echo "$why"
+    echo '0 passed, 1 failed'
+    exit 1
+fi
+doing=servers
+check 'smtpd' smtpd
+check 'Postfix' postfix_up
+
+beside mega1284p-chain mega1284p-chain atmega1284p "$port" --sessions 2
+pid_chain=$pid
+host mega2560 mega2560 atmega2560 "$port" --sessions 2 \
+    --ram "$dir/mega2560.ram"
+judge_job mega2560 50
+joined mega1284p-chain "$pid_chain"
+judge_job mega1284p-chain 75
+
+beside mega1284p mega1284p atmega1284p "$port" --sessions 2
+pid_packaged=$pid
+host postfix mega2560 atmega2560 "$postfix_port" --sessions 2
+judge_job postfix 50
+check 'Postfix has taken both mails' wait_for 5 postfix_took 2
+joined mega1284p "$pid_packaged"
+judge_job mega1284p 50
+
+for bytes in 7 64 300; do harmed "noise.$bytes" --noise $bytes; done
+for byte in 40 150 600 1000; do harmed "overrun.$byte" --overrun $byte; done
+for send in 1 2 3 4; do harmed "reset.$send" --fault "reset@send:$send"; done
+for seed in 1 2; do harmed "cuts.$seed" --sessions 1 --cuts 25 --seed $seed; done
+doing=mails
+check 'all came whole' all_whole
+
+{
+    row mega2560 'ATmega2560, 8 KB' 8192 'pinned key'
+    row postfix 'the same, to Postfix' 8192 'pinned key'
+    row mega1284p 'ATmega1284P, 16 KB' 16384 'pinned key, BearSSL as packaged'
+    row mega1284p-chain 'ATmega1284P, 16 KB' 16384 'certificates'
+} >"$mcu/avr.md"
+finish

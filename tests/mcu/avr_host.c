@@ -10,6 +10,7 @@
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
 #include <simavr/sim_interrupts.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -18,6 +19,7 @@ enum { HZ = 16000000, BYTE_CYCLES = HZ / 11520, TICK_CYCLES = HZ / 1000 };
 enum { GPIOR0 = 0x3e, GPIOR1 = 0x4a, GPIOR2 = 0x4b };
 
 static unsigned ramend; /* 0: the chip's */
+static const char *ram; /* file that keeps RAM from one run to the next */
 
 static avr_t *avr;
 static avr_uart_t *uart;
@@ -142,9 +144,33 @@ static void start(void)
     avr_register_io_read(avr, GPIOR2, on_random, NULL);
 }
 
+static void load(void)
+{
+    FILE *file = ram ? fopen(ram, "rb") : NULL;
+
+    if (!file) { return; }
+    (void)!fread(avr->data + avr->ioend + 1, 1, avr->ramend - avr->ioend, file);
+    fclose(file);
+}
+
+static void save(void)
+{
+    const size_t n = (size_t)(avr->ramend - avr->ioend);
+    FILE *file = ram ? fopen(ram, "wb") : NULL;
+
+    if (!ram) { return; }
+    if (!file || fwrite(avr->data + avr->ioend + 1, 1, n, file) != n ||
+        fclose(file)) {
+        err(1, "%s", ram);
+    }
+}
+
 static void wake(void)
 {
-    if (!avr) { start(); }
+    if (!avr) {
+        start();
+        load();
+    }
     avr_reset(avr);
     woke = avr->cycle;
     unread = 0;
@@ -166,19 +192,23 @@ static int run(double limit)
     return asleep;
 }
 
-enum { OPT_RAMEND = 512 };
+enum { OPT_RAMEND = 512, OPT_RAM };
 
 static const struct argp_option table[] = {
     {"ramend", OPT_RAMEND, "N", 0, "last address of RAM, if not the chip's", 0},
+    {"ram", OPT_RAM, "FILE", 0,
+     "RAM at the start, if FILE is there; and the end", 0},
     {0},
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     (void)state;
-    if (key != OPT_RAMEND) { return ARGP_ERR_UNKNOWN; }
-    ramend = (unsigned)strtoul(arg, NULL, 0);
-    return 0;
+    switch (key) {
+    case OPT_RAMEND: ramend = (unsigned)strtoul(arg, NULL, 0); return 0;
+    case OPT_RAM: ram = arg; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static const struct argp options = {table, parse, NULL, NULL, NULL, NULL, NULL};
@@ -190,5 +220,8 @@ static const struct host_simulator simavr = {
 
 int main(int argc, char **argv)
 {
-    return host_main(argc, argv, &simavr);
+    const int status = host_main(argc, argv, &simavr);
+
+    save();
+    return status;
 }

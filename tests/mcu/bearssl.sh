@@ -6,6 +6,8 @@ set -eu
 
 dir=${1:?usage: bearssl.sh DIR}
 [ ! -e "$dir/inc/bearssl.h" ] || exit 0
+mkdir -p "$(dirname "$dir")"
+dir=$(cd "$(dirname "$dir")" && pwd)/$(basename "$dir")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,6 +37,5 @@ private --download-only source bearssl >>"$work/log" 2>&1 || {
 }
 mkdir "$work/source"
 tar -xf bearssl_*.orig.tar.* -C "$work/source" --strip-components=1
-mkdir -p "$(dirname "$dir")"
 rm -rf "$dir"
 mv "$work/source" "$dir"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# bearssl_avr.sh DIR - makes the source of BearSSL 0.6 in DIR fit a stock
+# bearssl_8k.sh DIR - makes the source of BearSSL 0.6 in DIR fit a stock
 # ATmega2560 with 8 KB of RAM, in place. Build it with -std=gnu99 and -I DIR/inc,
 # and your own files with the same -I: its structs are smaller than those of
 # other builds.
@@ -17,9 +17,9 @@
 # Each change is checked: a BearSSL that does not look as expected is an error.
 set -eu
 
-src=${1:?usage: bearssl_avr.sh DIR}
+src=${1:?usage: bearssl_8k.sh DIR}
 [ -e "$src/src/inner.h" ] || {
-    echo "bearssl_avr.sh: no source of BearSSL in $src" >&2
+    echo "bearssl_8k.sh: no source of BearSSL in $src" >&2
     exit 1
 }
 
@@ -28,7 +28,7 @@ edit() {
     sed "$3" "$src/$1" >"$src/edited"
     n=$(diff "$src/$1" "$src/edited" | grep -c '^<') || :
     [ "$n" -eq "$2" ] || {
-        echo "bearssl_avr.sh: $1: $n lines for $3, not $2" >&2
+        echo "bearssl_8k.sh: $1: $n lines for $3, not $2" >&2
         exit 1
     }
     mv "$src/edited" "$src/$1"
