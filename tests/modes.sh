@@ -90,7 +90,7 @@ if have avr-gcc "AVR"; then
     if [ -e /usr/include/bearssl.h ]; then
         mkdir "$dir/bearssl"
         ln -s /usr/include/bearssl /usr/include/bearssl.h "$dir/bearssl/"
-        for client in smtp ftp; do
+        for client in smtp ftp seed_eeprom; do
             mode "avr-gcc atmega2560 examples/$client.c" avr-gcc $cross \
                 -mmcu=atmega2560 -I"$dir/bearssl" "$top/examples/$client.c"
         done
