@@ -938,9 +938,9 @@ ESTLS_API int estls_tls_close(estls_tls *t);
  *
  * Makes what estls_desc.entropy asks for out of a secret that the device was
  * given once.  Each open stretches the secret, its number and your noise
- * (HMAC-DRBG of SP 800-90A with SHA-256) into a key, which stays in RAM, and
- * a successor, which takes the secret's place in the store.  Nothing is put
- * out before the secret is gone from there.
+ * (HMAC-DRBG, SP 800-90A, SHA-256) into a successor, which takes the secret's
+ * place in the store, and a state in RAM.  Nothing is put out before the
+ * secret is gone from the store.
  *
  * What holds
  *   - No output comes twice, wherever and however often power fails.
@@ -992,7 +992,7 @@ typedef struct estls_seed {
     /* -- the keeper's ------------------------------------------------------ */
 
     uintptr_t self;
-    uint8_t key[32];
+    br_hmac_drbg_context drbg;
 } estls_seed;
 
 /* Once in a boot, or again to add noise.  secret: null.  ESTLS_OK, or
@@ -1016,7 +1016,7 @@ ESTLS_API int estls_seed_open(estls_seed *s,
  *     {
  *         return estls_seed_entropy(&seed, dst, len);
  *     }
- * To forget the key, zero the object. */
+ * Zero the object to forget the state. */
 ESTLS_API size_t estls_seed_entropy(void *seed, void *dst, size_t len);
 
 /* ======================================================================
@@ -4833,21 +4833,18 @@ static int estlsi_seed_provision(const uint8_t *secret, estlsi_seed_record *r)
     return ESTLS_OK;
 }
 
-/* The successor goes out first: it tells nothing of the key behind it. */
+/* The successor comes first: it tells nothing of what comes after it. */
 static void estlsi_seed_stretch(estls_seed *s, const estlsi_seed_record *r,
                                 estlsi_seed_record *next)
 {
-    br_hmac_drbg_context drbg;
-
-    br_hmac_drbg_init(&drbg, &br_sha256_vtable, r,
+    br_hmac_drbg_init(&s->drbg, &br_sha256_vtable, r,
                       offsetof(estlsi_seed_record, check));
-    if (s->noise_len) { br_hmac_drbg_update(&drbg, s->noise, s->noise_len); }
-    br_hmac_drbg_generate(&drbg, next->secret, sizeof next->secret);
-    br_hmac_drbg_generate(&drbg, s->key, sizeof s->key);
-    estlsi_tls_wipe(&drbg, sizeof drbg);
-    next->boots = s->boots = r->boots + 1;
+    if (s->noise_len) { br_hmac_drbg_update(&s->drbg, s->noise, s->noise_len); }
+    br_hmac_drbg_generate(&s->drbg, next->secret, sizeof next->secret);
+    s->boots = r->boots + 1;
     s->bits = r->bits + s->noise_bits;
     if (s->bits < r->bits) { s->bits = 0xffffffffu; }
+    next->boots = s->boots;
     next->bits = s->bits;
     estlsi_seed_check(next, next->check);
 }
@@ -4883,7 +4880,7 @@ ESTLS_API int estls_seed_open(estls_seed *s, const uint8_t *secret)
     if (estlsi_seed_usable(s)) { rc = estlsi_seed_advance(s, secret, r); }
     estlsi_tls_wipe(r, sizeof r);
     if (rc) {
-        estlsi_tls_wipe(s->key, sizeof s->key);
+        estlsi_tls_wipe(&s->drbg, sizeof s->drbg);
     } else {
         s->self = estlsi_core_mark(s);
     }
@@ -4893,13 +4890,9 @@ ESTLS_API int estls_seed_open(estls_seed *s, const uint8_t *secret)
 ESTLS_API size_t estls_seed_entropy(void *seed, void *dst, size_t len)
 {
     estls_seed *s = (estls_seed *)seed;
-    br_hmac_drbg_context drbg;
 
     if (!s || s->self != estlsi_core_mark(s)) { return 0; }
-    br_hmac_drbg_init(&drbg, &br_sha256_vtable, s->key, sizeof s->key);
-    br_hmac_drbg_generate(&drbg, dst, len);
-    br_hmac_drbg_generate(&drbg, s->key, sizeof s->key);
-    estlsi_tls_wipe(&drbg, sizeof drbg);
+    br_hmac_drbg_generate(&s->drbg, dst, len);
     return len;
 }
 
