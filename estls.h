@@ -328,7 +328,7 @@ typedef struct estls_desc {
     /* for estls_pin: the server's public key, EC or RSA */
     const estlsi_pkey *pin;
     /* Fill dst with len (32) bytes that nobody can guess and return len.
-     * Demanded, on a PC too. */
+     * Demanded, on a PC too.  Chips without a generator: estls_seed. */
     size_t (*entropy)(void *user, void *dst, size_t len);
     /* Seconds since 1970, UTC.  Demanded with estls_anchors. */
     uint32_t (*unix_time)(void *user);

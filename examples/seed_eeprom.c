@@ -2,8 +2,9 @@
  * from its ADC.  seed_boot(NULL) before the first session of a boot; with 32
  * bytes from a true generator, once, where the device is made.
  *
- * Program the fuse EESAVE, or flashing the chip erases the secret, and
- * BODLEVEL, so that a byte is not half written. */
+ * Fuses: BODLEVEL, so that no byte is half written.  EESAVE keeps the secret
+ * when the chip is flashed, and so from the lock bits' protection: an erased
+ * chip is unlocked.  Without it, flashing ends with giving a new secret. */
 #include <avr/eeprom.h>
 #include <avr/io.h>
 
