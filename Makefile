@@ -96,7 +96,7 @@ demo:
 
 # -- make test ----------------------------------------------------------------
 
-SUITES_AT = at_parser at_fields at_engine tx tx_fuzz
+SUITES_AT = at_parser at_fields at_engine tx tx_fuzz seed
 SUITES_WORLD = session links
 SUITES_FTP = ftp beside
 BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) \
@@ -138,6 +138,7 @@ tx        $(B)/asan/tx
 tx_fuzz   $(B)/asan/tx_fuzz 2000000
 espat     $(B)/asan/espat
 smtpd     $(B)/asan/smtpd $(PKI)
+seed      tests/seed.sh $(B)
 session   $(B)/asan/session $(PKI)
 links     $(B)/asan/links $(PKI)
 ftp       $(B)/asan/ftp $(PKI)

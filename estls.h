@@ -355,7 +355,7 @@ typedef struct estls_desc {
     /* for estls_pin: the server's public key, EC or RSA */
     const estlsi_pkey *pin;
     /* Fill dst with len (32) bytes that nobody can guess and return len.
-     * Demanded, on a PC too. */
+     * Demanded, on a PC too.  Chips without a generator: estls_seed. */
     size_t (*entropy)(void *user, void *dst, size_t len);
     /* Seconds since 1970, UTC.  Demanded with estls_anchors. */
     uint32_t (*unix_time)(void *user);
@@ -976,6 +976,91 @@ ESTLS_API int estls_tls_write(estls_tls *t, const void *src, size_t len);
 /* Sends what was written, then close_notify; unread data is dropped.  BUSY,
  * then OK: closed by us or cleanly by the peer; else the first error. */
 ESTLS_API int estls_tls_close(estls_tls *t);
+
+/* -- the seed keeper, for chips without a true random generator -------------
+ *
+ * Makes what estls_desc.entropy asks for out of a secret that the device was
+ * given once.  Each open stretches the secret, its number and your noise
+ * (HMAC-DRBG, SP 800-90A, SHA-256) into a successor, which takes the secret's
+ * place in the store, and a state in RAM.  Nothing is put out before the
+ * secret is gone from the store.
+ *
+ * What holds
+ *   - No output comes twice, wherever and however often power fails.
+ *   - To whoever has read neither store nor RAM, outputs are as hard to guess
+ *     as the secret.
+ *   - Who reads the store learns nothing of outputs up to the end of that
+ *     boot; who reads this object, nothing of those before.
+ *   - Without a secret it does not work: there is no default.
+ * What does not
+ *   - Who reads the store, or knows the secret (the factory), knows all later
+ *     outputs, until one open has noise that is worth 128 bits to him.
+ *     Smaller portions add up only against who does not see the sessions
+ *     between; who sees them guesses one portion at a time.
+ *   - Devices with one secret put out the same.  So does a device whose store
+ *     was set back to an older state: it cannot tell.  But where the noise
+ *     differs, so does the output, even if the noise is worth 0 bits: always
+ *     give serial number and clock. */
+typedef struct estls_seed {
+    /* -- yours: zero the object, then fill these --------------------------- */
+
+    /* The store: slots 0 and 1 of 48 bytes (len).  Return len; else the open
+     * fails.  load reads what is stored, not a copy in RAM.  store returns
+     * when the bytes are where a power cut leaves them, and never harms the
+     * other slot, also if power fails meanwhile: in flash, each has an erase
+     * page of its own.  It need be neither atomic nor in order: a slot in
+     * which it was cut may hold anything, if only that reads the same until
+     * the next store (so have a brown-out detector).
+     *
+     * Each open writes each slot once, and more often only after a cut.  With
+     * one an hour, an EEPROM of 100,000 cycles lasts 11 years, flash of 10,000
+     * one year: open in those boots alone that use TLS. */
+    int (*load)(void *user, uint8_t slot, void *dst, size_t len);
+    int (*store)(void *user, uint8_t slot, const void *src, size_t len);
+    void *user;
+    /* Whatever differs from boot to boot and device to device, read in open
+     * only: iobuf is a good place.  Null and 0: none. */
+    const void *noise;
+    size_t noise_len;
+    /* Your estimate of what it is worth: its min-entropy in bits, to somebody
+     * who knows the board and its code; an ADC sample has far less than one.
+     * In doubt 0; at most 8 for each byte. */
+    uint16_t noise_bits;
+
+    /* -- to read after an open --------------------------------------------- */
+
+    uint32_t boots; /* opens since the secret was given */
+    uint32_t bits;  /* of noise in all of them, stays at 2^32 - 1 */
+
+    /* -- the keeper's ------------------------------------------------------ */
+
+    uintptr_t self;
+    br_hmac_drbg_context drbg;
+} estls_seed;
+
+/* Once in a boot, or again to add noise.  secret: null.  ESTLS_OK, or
+ *   E_ENTROPY  no slot holds a record: give it a secret.  (Or 2^32 - 1 boots.)
+ *   E_IO       load or store failed, or what was stored does not read back
+ *   E_ARG      a callback is missing, or noise_bits is too high
+ *
+ * The secret is given once, in one of two ways:
+ *   - by you, with 32 bytes from a true generator.  E_STATE: there is a record
+ *     already; E_ENTROPY: they are all the same.  A secret that has been
+ *     used before, here or elsewhere, repeats its outputs: never give one that
+ *     is part of the program.
+ *   - by the factory, which writes the same record into both slots: 8 bytes
+ *     of 0, 32 of secret, and the first 8 of the SHA-256 of these 40. */
+ESTLS_API int estls_seed_open(estls_seed *s,
+                              const uint8_t *secret) ESTLSI_CHECKED;
+/* Fills dst, up to 65,535 bytes, and returns len; 0: not open.  The value for
+ * estls_desc.entropy: seed is estls_desc.user.  Where gate or unix_time need
+ * that for something else, name a function of yours:
+ *     size_t entropy(void *user, void *dst, size_t len)
+ *     {
+ *         return estls_seed_entropy(&seed, dst, len);
+ *     }
+ * Zero the object to forget the state. */
+ESTLS_API size_t estls_seed_entropy(void *seed, void *dst, size_t len);
 
 /* ======================================================================
  * >>starttls   the preamble in clear text, then >>tls on the same stream
@@ -4757,6 +4842,144 @@ ESTLS_API int estls_tls_close(estls_tls *t)
         estlsi_tls_notify(t);
     }
     return estlsi_tls_closing(t);
+}
+
+/* -- the seed keeper --------------------------------------------------------
+ *
+ * A slot is written only while the other holds a record that may follow, so
+ * one always does.  Outputs begin when both hold the successor: before that,
+ * falling back to the predecessor repeats nothing. */
+
+/* As stored.  The factory's numbers are 0, so their byte order is free. */
+typedef struct estlsi_seed_record {
+    uint32_t boots;
+    uint32_t bits;
+    uint8_t secret[32];
+    uint8_t check[8]; /* SHA-256 of what is above, cut */
+} estlsi_seed_record;
+
+static void estlsi_seed_check(const estlsi_seed_record *r, uint8_t *check)
+{
+    br_sha256_context sha;
+    uint8_t hash[br_sha256_SIZE];
+
+    br_sha256_init(&sha);
+    br_sha256_update(&sha, r, offsetof(estlsi_seed_record, check));
+    br_sha256_out(&sha, hash);
+    memcpy(check, hash, sizeof r->check);
+    estlsi_tls_wipe(&sha, sizeof sha);
+}
+
+/* A load that does nothing must not pass for one that did. */
+static int estlsi_seed_load(const estls_seed *s, uint8_t slot,
+                            estlsi_seed_record *r)
+{
+    memset(r, 0, sizeof *r);
+    return s->load(s->user, slot, r, sizeof *r) == (int)sizeof *r ? ESTLS_OK
+                                                                  : ESTLS_E_IO;
+}
+
+static int estlsi_seed_store(const estls_seed *s, uint8_t slot,
+                             const estlsi_seed_record *next,
+                             estlsi_seed_record *back)
+{
+    if (s->store(s->user, slot, next, sizeof *next) != (int)sizeof *next ||
+        estlsi_seed_load(s, slot, back) || memcmp(back, next, sizeof *next)) {
+        return ESTLS_E_IO;
+    }
+    return ESTLS_OK;
+}
+
+/* Loads both slots; the newer record's is *slot. */
+static int estlsi_seed_find(const estls_seed *s, estlsi_seed_record *r,
+                            uint8_t *slot)
+{
+    uint8_t check[sizeof r->check];
+    uint8_t i, found = 0;
+
+    *slot = 0;
+    for (i = 0; i < 2; i++) {
+        if (estlsi_seed_load(s, i, r + i)) { return ESTLS_E_IO; }
+        estlsi_seed_check(r + i, check);
+        if (memcmp(check, r[i].check, sizeof check)) { continue; }
+        if (!found || r[i].boots > r[0].boots) { *slot = i; }
+        found = 1;
+    }
+    return found ? ESTLS_OK : ESTLS_E_ENTROPY;
+}
+
+/* What a secret, given in place of a record, starts with. */
+static int estlsi_seed_provision(const uint8_t *secret, estlsi_seed_record *r)
+{
+    if (!memcmp(secret, secret + 1, sizeof r->secret - 1)) {
+        return ESTLS_E_ENTROPY;
+    }
+    memset(r, 0, sizeof *r);
+    memcpy(r->secret, secret, sizeof r->secret);
+    return ESTLS_OK;
+}
+
+/* The successor comes first: it tells nothing of what comes after it. */
+static void estlsi_seed_stretch(estls_seed *s, const estlsi_seed_record *r,
+                                estlsi_seed_record *next)
+{
+    br_hmac_drbg_init(&s->drbg, &br_sha256_vtable, r,
+                      offsetof(estlsi_seed_record, check));
+    if (s->noise_len) { br_hmac_drbg_update(&s->drbg, s->noise, s->noise_len); }
+    br_hmac_drbg_generate(&s->drbg, next->secret, sizeof next->secret);
+    s->boots = r->boots + 1;
+    s->bits = r->bits + s->noise_bits;
+    if (s->bits < r->bits) { s->bits = 0xffffffffu; }
+    next->boots = s->boots;
+    next->bits = s->bits;
+    estlsi_seed_check(next, next->check);
+}
+
+static int estlsi_seed_advance(estls_seed *s, const uint8_t *secret,
+                               estlsi_seed_record *r)
+{
+    uint8_t slot;
+    int rc = estlsi_seed_find(s, r, &slot);
+
+    if (secret && rc != ESTLS_E_IO) {
+        rc = rc ? estlsi_seed_provision(secret, r) : (int)ESTLS_E_STATE;
+    }
+    if (rc) { return rc; }
+    if (r[slot].boots == 0xffffffffu) { return ESTLS_E_ENTROPY; }
+    estlsi_seed_stretch(s, r + slot, r + !slot);
+    rc = estlsi_seed_store(s, !slot, r + !slot, r + slot);
+    return rc ? rc : estlsi_seed_store(s, slot, r + !slot, r + slot);
+}
+
+static int estlsi_seed_usable(const estls_seed *s)
+{
+    return s->load && s->store && (s->noise || !s->noise_len) &&
+           s->noise_bits <= 8ul * s->noise_len;
+}
+
+ESTLS_API int estls_seed_open(estls_seed *s, const uint8_t *secret)
+{
+    estlsi_seed_record r[2];
+    int rc = ESTLS_E_ARG;
+
+    s->self = 0;
+    if (estlsi_seed_usable(s)) { rc = estlsi_seed_advance(s, secret, r); }
+    estlsi_tls_wipe(r, sizeof r);
+    if (rc) {
+        estlsi_tls_wipe(&s->drbg, sizeof s->drbg);
+    } else {
+        s->self = estlsi_core_mark(s);
+    }
+    return rc;
+}
+
+ESTLS_API size_t estls_seed_entropy(void *seed, void *dst, size_t len)
+{
+    estls_seed *s = (estls_seed *)seed;
+
+    if (!s || s->self != estlsi_core_mark(s)) { return 0; }
+    br_hmac_drbg_generate(&s->drbg, dst, len);
+    return len;
 }
 
 /* ======================================================================

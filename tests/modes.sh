@@ -108,7 +108,7 @@ if have avr-gcc "AVR"; then
         mode "avr-gcc: br_poly1305_i15_run may be named" names_poly1305 i15
         mode "avr-gcc: br_poly1305_ctmul32_run may not" refuses 'poisoned' \
             names_poly1305 ctmul32
-        for client in smtp ftp; do
+        for client in smtp ftp seed_eeprom; do
             mode "avr-gcc atmega2560 examples/$client.c" avr-gcc $cross \
                 -mmcu=atmega2560 -I"$dir/bearssl" "$top/examples/$client.c"
         done

@@ -40,6 +40,10 @@ void radio(int16_t dBm);
 int sensor_boot(void);
 int beacon(void);
 int send_mail(void);
+int eeprom_load(void *user, uint8_t slot, void *dst, size_t len);
+int eeprom_store(void *user, uint8_t slot, const void *src, size_t len);
+uint32_t serial_number(void);
+int seed_boot(const uint8_t *secret);
 C
 "$build/anchors" "$build/pki/root.pem" >"$dir/anchors.h"
 awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' README.md >"$dir/readme.c"

@@ -121,7 +121,7 @@ empty "$dir/upward" "rooms: every call stays or goes down"
 awk 'BEGIN {
     own["core"] = "core|strerror|error"
     own["at"] = "at|time"
-    own["tls"] = "tls|x509|pin|anchors|full|small"
+    own["tls"] = "tls|x509|pin|anchors|full|small|seed"
     own["starttls"] = "starttls|direct|smtp|lmtp|imap|pop3|nntp|sieve|irc|ftp|xmpp|ldap|postgres|mysql"
     own["session"] = "session|open|step|read|write|close|info"
 }
