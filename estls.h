@@ -756,18 +756,8 @@ typedef struct estlsi_port {
 } estlsi_port;
 
 typedef struct estls_link {
-    uintptr_t self;
+    uintptr_t self; /* small fields first: Thumb reaches them in one step */
     const estls_desc *d;
-    estls_at_engine at;
-    estls_at_cmd cmd;
-    uint32_t t0;         /* of the operation, or of the last pull */
-    uint32_t gate_until; /* when the gate is asked again */
-    uint32_t clock;      /* Unix seconds at clock_t0; 0: not set */
-    uint32_t clock_t0;
-    uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
-    uint16_t sends;  /* AT+CIPSEND that were started */
-    uint16_t asked;  /* bytes of the last pull or send */
-    uint16_t owed;   /* bytes that the open prompt still wants */
     uint8_t op;
     uint8_t step;
     uint8_t tries;
@@ -779,6 +769,16 @@ typedef struct estls_link {
     int8_t port_op; /* link id of the operation */
     int8_t port_rx; /* link id of the payload under way, -1: nobody's */
     estlsi_port port[ESTLS_LINKS];
+    uint16_t sends;      /* AT+CIPSEND that were started */
+    uint16_t asked;      /* bytes of the last pull or send */
+    uint16_t owed;       /* bytes that the open prompt still wants */
+    uint32_t t0;         /* of the operation, or of the last pull */
+    uint32_t gate_until; /* when the gate is asked again */
+    uint32_t clock;      /* Unix seconds at clock_t0; 0: not set */
+    uint32_t clock_t0;
+    uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
+    estls_at_cmd cmd;
+    estls_at_engine at;
 } estls_link;
 
 /* Takes the modem over, whatever state it is in: leaves transparent mode,
@@ -871,16 +871,14 @@ typedef struct estls_x509 {
 } estls_x509;
 
 typedef struct estls_tls {
-    uintptr_t self;
+    uintptr_t self; /* BearSSL's context last: what stands behind it is far */
     const estls_desc *d;
-    estls_io io;
-    br_ssl_client_context client;
-    estlsi_pin pin;
-    estls_x509 *x509; /* null: trust is by a pinned key */
-    estlsi_watch watch;
-    uint32_t t0;     /* of the phase, or of the last byte */
-    uint32_t budget; /* bytes that the peer may still send for nothing */
-    uint8_t *stage;  /* gathers the records of one flight */
+    uint8_t state;
+    int8_t err;
+    uint8_t offered; /* 1: a saved session went into the ClientHello */
+    uint8_t owes;    /* 1: closing, and written data has not left yet */
+    uint8_t head_len;
+    uint8_t head[5]; /* of a record, taken before BearSSL had room for it */
     uint16_t stage_cap;
     uint16_t stage_len;
     uint16_t stage_off;
@@ -889,13 +887,15 @@ typedef struct estls_tls {
     uint16_t version; /* agreed; 0: not yet */
     uint16_t suite;
     int16_t detail;
-    int8_t err;
-    uint8_t state;
-    uint8_t offered; /* 1: a saved session went into the ClientHello */
-    uint8_t owes;    /* 1: closing, and written data has not left yet */
-    uint8_t head_len;
-    uint8_t head[5]; /* of a record, taken before BearSSL had room for it */
+    uint8_t *stage;   /* gathers the records of one flight */
+    uint32_t t0;      /* of the phase, or of the last byte */
+    uint32_t budget;  /* bytes that the peer may still send for nothing */
+    estls_x509 *x509; /* null: trust is by a pinned key */
+    estls_io io;
+    estlsi_pin pin;
+    estlsi_watch watch;
     uint8_t binding[16];
+    br_ssl_client_context client;
 } estls_tls;
 
 /* Trust by certificate: d->anchors, d->x509, d->host and d->unix_time. */
@@ -1018,7 +1018,6 @@ typedef struct estls_starttls {
     uintptr_t self;
     const estls_desc *d;
     const char *now; /* in the dialogue */
-    estls_tls tls;
     uint32_t t0;
     uint16_t budget; /* bytes that the server may still send in clear */
     uint16_t len;    /* of what is in iobuf: lines, or what is left to send */
@@ -1028,6 +1027,7 @@ typedef struct estls_starttls {
     uint8_t lines; /* of this answer */
     uint8_t step;  /* commands so far */
     uint8_t found;
+    estls_tls tls;
 } estls_starttls;
 
 /* Starts the dialogue over io, which is copied.  Errors: those of
@@ -1052,10 +1052,10 @@ ESTLS_API int estls_ftp_port(const char *reply, size_t n,
 typedef struct estls {
     uintptr_t self;
     estls_link *modem; /* our own, or that of the session beside; or null */
-    estls_link link;
-    estls_starttls starttls;
     int8_t err;
     uint8_t phase;
+    estls_link link;
+    estls_starttls starttls;
 } estls;
 
 /* What a session is doing and has done; for logs, watchdogs and batteries. */
@@ -4696,9 +4696,9 @@ enum {
 #define ESTLSI_LINES(proto, end, port, rows)                                   \
     ESTLS_API const estls_proto *estls_##proto(void)                           \
     {                                                                          \
-        static const char dialogue[] = rows;                                   \
-        static const estls_proto it = {#proto, dialogue, NULL, NULL,           \
-                                       0,      end,      port};                \
+        static const char text[] = #proto "\0" rows;                           \
+        static const estls_proto it = {                                        \
+            text, text + sizeof #proto, NULL, NULL, 0, end, port};             \
         return &it;                                                            \
     }
 #define ESTLSI_ROW(name, send, done, more, no, need)                           \
@@ -4791,13 +4791,11 @@ ESTLS_API const estls_proto *estls_ldap(void)
     /* { 30 { 02 01 messageID } { 77 { 80 OID } } } */
     static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
                                   "1.3.6.1.4.1.1466.20037";
+    static const char text[] =
+        "ldap\0" ESTLSI_ROW("StartTLS", "!", "", "", "", "");
     static const estls_proto ldap = {
-        "ldap",
-        ESTLSI_ROW("StartTLS", "!", "", "", "", ""),
-        estlsi_starttls_ldap,
-        request,
-        sizeof request - 1,
-        0,
+        text,    text + sizeof "ldap", estlsi_starttls_ldap,
+        request, sizeof request - 1,   0,
         389};
 
     return &ldap;
@@ -4819,13 +4817,11 @@ ESTLS_API const estls_proto *estls_postgres(void)
 {
     /* length 8, request code 80877103 */
     static const uint8_t request[] = {0, 0, 0, 8, 4, 210, 22, 47};
+    static const char text[] =
+        "postgres\0" ESTLSI_ROW("SSLRequest", "!", "", "", "", "");
     static const estls_proto postgres = {
-        "postgres",
-        ESTLSI_ROW("SSLRequest", "!", "", "", "", ""),
-        estlsi_starttls_postgres,
-        request,
-        sizeof request,
-        0,
+        text,    text + sizeof "postgres", estlsi_starttls_postgres,
+        request, sizeof request,           0,
         5432};
 
     return &postgres;
@@ -4854,14 +4850,12 @@ ESTLS_API const estls_proto *estls_mysql(void)
      * packets of 16 MB; utf8mb4; 23 bytes of nothing */
     static const uint8_t request[36] = {32, 0, 0, 1, 0, 0x8a, 8,
                                         0,  0, 0, 0, 1, 45};
+    static const char text[] =
+        "mysql\0" ESTLSI_ROW("greeting", "", "", "", "", "")
+            ESTLSI_ROW("SSLRequest", "!", "", "", "", "");
     static const estls_proto mysql = {
-        "mysql",
-        ESTLSI_ROW("greeting", "", "", "", "", "")
-            ESTLSI_ROW("SSLRequest", "!", "", "", "", ""),
-        estlsi_starttls_mysql,
-        request,
-        sizeof request,
-        0,
+        text,    text + sizeof "mysql", estlsi_starttls_mysql,
+        request, sizeof request,        0,
         3306};
 
     return &mysql;
@@ -5623,9 +5617,8 @@ ESTLS_API int estls_close(estls *s)
 
 static const char *estlsi_session_doing(const estls *s)
 {
-    static const char *const names[] = {"setup", "join",   "clock",
-                                        "dial",  NULL,     "open",
-                                        "close", "hangup", "closed"};
+    static const char names[][7] = {"setup", "join",  "clock",  "dial",  "",
+                                    "open",  "close", "hangup", "closed"};
 
     if (s->phase == ESTLSI_CLOCK && s->modem != &s->link) { return "dial"; }
     if (s->phase != ESTLSI_PREAMBLE) { return names[s->phase]; }
