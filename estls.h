@@ -772,8 +772,8 @@ typedef struct estls_link {
     int8_t rc;       /* of the last operation */
     uint8_t port_op; /* link id of the operation */
     uint8_t port_rx; /* ... of the payload under way, ESTLS_LINKS: nobody's */
-    estlsi_port port[ESTLS_LINKS];
-    uint16_t sends; /* AT+CIPSEND that were started */
+    estlsi_port port[ESTLS_LINKS + 1]; /* the last: nobody's, never open */
+    uint16_t sends;                    /* AT+CIPSEND that were started */
     uint16_t asked; /* bytes of the last pull or send, or a number */
     uint16_t owed;  /* bytes that the open prompt still wants */
     estls_at_engine at;
@@ -1472,7 +1472,8 @@ static const char *estlsi_core_about(const char *texts, int rc)
     const unsigned place = rc < 0 ? 1u - (unsigned)rc : (unsigned)rc;
     const int known = rc <= ESTLS_BUSY && place < ESTLSI_PLACES;
 
-    return estlsi_core_nth(texts, (uint8_t)(known ? place : ESTLSI_PLACES));
+    return estlsi_core_nth(texts,
+                           (uint8_t)(known ? place : (unsigned)ESTLSI_PLACES));
 }
 
 ESTLS_API const char *estls_error_name(int rc)
@@ -2690,14 +2691,14 @@ enum {
 };
 
 enum {
-    ESTLSI_LINK_LINE = 64,        /* of line memory, for the modem's lines */
-    ESTLSI_LINK_SEND_MAX = 2048,  /* AT+CIPSEND, ESP-AT 1.x to 2.x ... */
-    ESTLSI_LINK_ROOMY_MAX = 8192, /* ... and of those with CIPRECVTYPE */
+    ESTLSI_LINK_LINE = 64, /* of line memory, for the modem's lines */
+    /* AT+CIPSEND, ESP-AT 1.x to 2.x; four times as much with CIPRECVTYPE */
+    ESTLSI_LINK_SEND_MAX = 2048,
     ESTLSI_LINK_TRIES = 3,        /* at waking the modem */
     ESTLSI_LINK_ANSWER_MS = 2000, /* for what the modem knows by itself */
     ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
     ESTLSI_LINK_SNTP_S = 30,
-    ESTLSI_LINK_PAUSE = 2 /* step: waits a second */
+    ESTLSI_LINK_PAUSE = 0x80 /* step: waits a second */
 };
 
 static uint32_t estlsi_link_now(const estls_link *l)
@@ -2706,8 +2707,8 @@ static uint32_t estlsi_link_now(const estls_link *l)
 }
 
 /* Asks the gate, or tells it that a load has ended.  ms to wait; 0: go. */
-static uint32_t estlsi_link_gate(const estls_desc *d, estls_gate *ask,
-                                 uint8_t what, size_t len)
+ESTLSI_APART uint32_t estlsi_link_gate(const estls_desc *d, estls_gate *ask,
+                                       uint8_t what, size_t len)
 {
     ask->what = what;
     ask->reason = 0;
@@ -2736,37 +2737,35 @@ static void estlsi_link_fail(estls_link *l, int rc)
     estlsi_link_end(l, rc);
 }
 
-/* The port that a line speaks of; null: one that cannot be. */
-static estlsi_port *estlsi_link_port(estls_link *l, int8_t id)
+/* The port that a line speaks of, ESTLS_LINKS if there is none such. */
+static uint8_t estlsi_link_named(const estls_link *l, int8_t id)
 {
-    if (id < 0 && !l->d->mux) { id = 0; }
-    return (uint8_t)id >= ESTLS_LINKS ? NULL : &l->port[(uint8_t)id];
+    if (id < 0 && !l->d->mux) { return 0; }
+    return (uint8_t)id < ESTLS_LINKS ? (uint8_t)id : (uint8_t)ESTLS_LINKS;
 }
 
 static void estlsi_link_payload(estls_link *l, const estls_at_event *ev,
-                                estlsi_port *port)
+                                uint8_t id)
 {
+    const uint8_t mine = l->port_op;
+
     if (l->op == ESTLSI_LINK_PULL && ev->id < 0 && !l->d->push) {
-        l->port_rx = l->port_op;
         if (ev->number < l->asked) {
-            l->port[l->port_op].flags &= (uint8_t)~ESTLSI_LINK_MORE;
+            l->port[mine].flags &= (uint8_t)~ESTLSI_LINK_MORE;
         }
-        return;
-    }
-    if (l->op == ESTLSI_LINK_DIAL && port == &l->port[l->port_op]) {
+        id = mine;
+    } else if (l->op == ESTLSI_LINK_DIAL && id == mine) {
         /* it speaks before CIPSTART's OK, which must wait behind it */
-        port->flags |= ESTLSI_LINK_OPEN;
+        l->port[mine].flags |= ESTLSI_LINK_OPEN;
         estlsi_link_end(l, ESTLS_OK);
     }
-    l->port_rx = port && (port->flags & ESTLSI_LINK_OPEN)
-                     ? port->id
-                     : (uint8_t)ESTLS_LINKS;
+    l->port_rx = id;
 }
 
 static void estlsi_link_event(void *user, const estls_at_event *ev)
 {
     estls_link *l = (estls_link *)user;
-    estlsi_port *port = estlsi_link_port(l, ev->id);
+    const uint8_t id = estlsi_link_named(l, ev->id);
     const uint8_t op = l->op;
     uint8_t flag = 0;
     int rc = ESTLS_OK;
@@ -2779,7 +2778,7 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
             rc = ESTLS_E_NETWORK;
         }
         break;
-    case ESTLS_AT_PAYLOAD: estlsi_link_payload(l, ev, port); break;
+    case ESTLS_AT_PAYLOAD: estlsi_link_payload(l, ev, id); break;
     case ESTLS_AT_AVAIL: flag = ESTLSI_LINK_MORE; break;
     case ESTLS_AT_RESET:
         if (op != ESTLSI_LINK_SETUP) { rc = ESTLS_E_MODEM; }
@@ -2787,7 +2786,7 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
     case ESTLS_AT_BAD: rc = ESTLS_E_PROTO; break;
     default: break;
     }
-    if (port) { port->flags |= flag; }
+    l->port[id].flags |= flag;
     if (rc) { estlsi_link_fail(l, rc); }
 }
 
@@ -2797,6 +2796,7 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
  *     i  with mux the port and a comma    n  asked
  *     m  is it mux?                       t  text
  *     r  is it pull mode?                 p  the password
+ *     x  without mux, the end
  * and anything else itself.  0, or what was wrong, which ends the operation. */
 static int estlsi_link_say(estls_link *l, const char *form, const char *text,
                            uint32_t timeout_ms)
@@ -2807,8 +2807,9 @@ static int estlsi_link_say(estls_link *l, const char *form, const char *text,
 
     estls_at_begin(&c, d->line + ESTLSI_LINK_LINE,
                    (size_t)(d->line_cap - ESTLSI_LINK_LINE), "");
-    for (; *form; form++) {
+    for (; *form && !(*form == 'x' && !d->mux); form++) {
         switch (*form) {
+        case 'x': break;
         case 'i':
             if (!d->mux) { break; }
             estlsi_at_put(&c, (char)('0' + l->port_op));
@@ -2848,6 +2849,12 @@ enum { /* steps of setup and join */
        ESTLSI_JOIN_NOW
 };
 
+/* The link whose command this is. */
+static estls_link *estlsi_link_whose(estls_at_cmd *cmd)
+{
+    return (estls_link *)(void *)((char *)cmd - offsetof(estls_link, cmd));
+}
+
 static void estlsi_link_next(estls_link *l)
 {
     static const char forms[] = "E0\0"
@@ -2882,8 +2889,7 @@ static void estlsi_link_wake(estls_link *l, int rc)
     l->cmd.text = "+++";
     l->cmd.len = 3;
     l->cmd.kind = ESTLS_AT_ESCAPE;
-    rc = estls_at_submit(&l->at, &l->cmd);
-    if (rc) { estlsi_link_fail(l, rc); }
+    l->rc = (int8_t)estls_at_submit(&l->at, &l->cmd);
 }
 
 /* May the modem refuse this step?  An old one need not know it, a closed link
@@ -2900,14 +2906,14 @@ static void estlsi_link_setup_done(estls_link *l, int rc)
         estlsi_link_wake(l, rc);
         return;
     }
-    l->roomy = !rc && l->step == ESTLSI_SETUP_RECVTYPE;
-    if (l->step == ESTLSI_SETUP_RECVTYPE ||
-        (!rc && l->step == ESTLSI_SETUP_RECVMODE)) {
-        estlsi_link_end(l, ESTLS_OK);
-    } else {
+    if (l->step == ESTLSI_SETUP_RECVTYPE) {
+        l->roomy = !rc;
+    } else if (rc || l->step != ESTLSI_SETUP_RECVMODE) {
         l->step++;
         estlsi_link_next(l);
+        return;
     }
+    estlsi_link_end(l, ESTLS_OK);
 }
 
 static void estlsi_link_join_done(estls_link *l, int rc)
@@ -2941,21 +2947,22 @@ static void estlsi_link_dial_done(estls_link *l, estlsi_port *port, int rc)
     }
 }
 
-/* The modem refuses a send: that port is dead, unless it was too much at a
- * time, perhaps; then nothing is lost. */
-static void estlsi_link_refused(estls_link *l, estlsi_port *port)
+/* The modem refuses a send: too much at a time, perhaps, and nothing is lost;
+ * else that port is dead. */
+static uint8_t estlsi_link_refused(estls_link *l)
 {
-    if (l->asked > ESTLSI_LINK_SEND_MAX && l->owed == l->asked) {
-        l->roomy = 0;
-    } else {
-        port->flags |= ESTLSI_LINK_FAILED;
+    if (l->asked <= ESTLSI_LINK_SEND_MAX || l->owed != l->asked) {
+        return ESTLSI_LINK_FAILED;
     }
+    l->roomy = 0;
+    return 0;
 }
 
 static void estlsi_link_done(estls_at_cmd *cmd, int rc)
 {
-    estls_link *l = (estls_link *)cmd->user;
+    estls_link *l = estlsi_link_whose(cmd);
     estlsi_port *port = &l->port[l->port_op];
+    uint8_t flags = port->flags;
     const int refused = rc == ESTLS_E_MODEM;
 
     switch (l->op) {
@@ -2964,24 +2971,25 @@ static void estlsi_link_done(estls_at_cmd *cmd, int rc)
     case ESTLSI_LINK_JOIN: estlsi_link_join_done(l, rc); return;
     case ESTLSI_LINK_DIAL: estlsi_link_dial_done(l, port, rc); return;
     case ESTLSI_LINK_SEND:
-        if (refused) { estlsi_link_refused(l, port); }
+        if (refused) { flags |= estlsi_link_refused(l); }
         l->owed = 0;
         break;
     case ESTLSI_LINK_PULL:
-        if (refused) { port->flags &= (uint8_t)~ESTLSI_LINK_MORE; }
+        if (refused) { flags &= (uint8_t)~ESTLSI_LINK_MORE; }
         break;
     default: /* hangup */
-        port->flags = 0;
+        flags = 0;
         rc = ESTLS_OK;
         break;
     }
+    port->flags = flags;
     estlsi_link_fail(l, refused ? (int)ESTLS_OK : rc);
 }
 
 /* A line that answers: the network that we are in, or why we are not. */
 static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
 {
-    estls_link *l = (estls_link *)cmd->user;
+    estls_link *l = estlsi_link_whose(cmd);
     const char *ssid = l->d->ssid;
     estls_span fields;
     estls_span field;
@@ -3008,29 +3016,23 @@ static int estlsi_link_usable(const estls_link *l)
     return l->op || l->at.head ? ESTLS_BUSY : ESTLS_OK;
 }
 
-static int estlsi_link_start(estls_link *l, uint8_t op, uint8_t id)
+/* Starts an operation, of port id if it is one's. */
+ESTLSI_APART void estlsi_link_start(estls_link *l, uint8_t op, uint8_t id)
 {
-    const int rc = estlsi_link_usable(l);
-
-    if (rc) { return rc; }
     l->op = op;
     l->port_op = id;
     l->tries = 0;
     l->t0 = estlsi_link_now(l);
     l->cmd.expect = NULL;
-    l->cmd.done = estlsi_link_done;
-    l->cmd.event = estlsi_link_line;
-    return ESTLS_OK;
 }
 
-/* Starts an operation that is a script. */
-static int estlsi_link_run(estls_link *l, uint8_t op, uint8_t step)
+/* Starts one that is a script. */
+ESTLSI_APART int estlsi_link_run(estls_link *l, uint8_t op, uint8_t step)
 {
-    const int rc = estlsi_link_start(l, op, ESTLS_LINKS);
-
+    estlsi_link_start(l, op, ESTLS_LINKS);
     l->step = step;
-    if (!rc) { estlsi_link_next(l); }
-    return rc;
+    estlsi_link_next(l);
+    return ESTLS_OK;
 }
 
 /* Null, or what may stand in a command. */
@@ -3052,28 +3054,27 @@ static int estlsi_link_texts_ok(const estls_desc *d)
 
 ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
 {
-    uint8_t i;
     int rc;
 
     memset(l, 0, sizeof *l);
-    if (!estlsi_core_io_ok(&d->uart) || !d->line || !estlsi_link_texts_ok(d)) {
-        return ESTLS_E_ARG;
-    }
-    if (d->line_cap < ESTLS_LINE_MIN) { return ESTLS_E_SPACE; }
-    l->d = d;
     rc = estls_at_open(&l->at, &d->uart, estls_at_esp(), d->line,
                        ESTLSI_LINK_LINE, estlsi_link_event, l);
     if (rc) { return rc; }
-    for (i = 0; i < ESTLS_LINKS; i++) { l->port[i].id = i; }
+    if (!estlsi_link_texts_ok(d)) { return ESTLS_E_ARG; }
+    if (d->line_cap < ESTLS_LINE_MIN) { return ESTLS_E_SPACE; }
+    l->d = d;
     l->port_rx = ESTLS_LINKS;
-    l->cmd.user = l;
+    l->cmd.done = estlsi_link_done;
+    l->cmd.event = estlsi_link_line;
     l->self = estlsi_core_mark(l);
     return estlsi_link_run(l, ESTLSI_LINK_SETUP, ESTLSI_SETUP_ECHO);
 }
 
 ESTLS_API int estls_link_join(estls_link *l)
 {
-    if (!estlsi_core_is(l)) { return ESTLS_E_STATE; }
+    const int rc = estlsi_link_usable(l);
+
+    if (rc) { return rc; }
     if (!l->d->ssid) { return ESTLS_E_ARG; }
     return estlsi_link_run(l, ESTLSI_LINK_JOIN, ESTLSI_JOIN_MODE);
 }
@@ -3087,19 +3088,27 @@ static void estlsi_link_clock_ask(estls_link *l)
     (void)estlsi_link_say(l, "+CIPSNTPTIME?", NULL, ESTLSI_LINK_ANSWER_MS);
 }
 
+static void estlsi_link_clock_end(estls_link *l, int rc)
+{
+    l->cmd.done = estlsi_link_done;
+    l->cmd.event = estlsi_link_line;
+    l->step = 0;
+    estlsi_link_end(l, rc);
+}
+
 static void estlsi_link_clock_done(estls_at_cmd *cmd, int rc)
 {
-    estls_link *l = (estls_link *)cmd->user;
+    estls_link *l = estlsi_link_whose(cmd);
 
     if (rc == ESTLS_BUSY) { /* a second is over; see estlsi_link_pause */
         if (l->tries++ == ESTLSI_LINK_SNTP_S ||
             l->tries * 1000u > estlsi_core_timeout(l->d)) {
-            estlsi_link_end(l, ESTLS_E_CLOCK);
+            estlsi_link_clock_end(l, ESTLS_E_CLOCK);
         } else {
             estlsi_link_clock_ask(l);
         }
     } else if (rc || l->clock) {
-        estlsi_link_end(l, rc);
+        estlsi_link_clock_end(l, rc);
     } else if (l->step == 0) {
         estlsi_link_clock_ask(l);
     } else {
@@ -3110,7 +3119,7 @@ static void estlsi_link_clock_done(estls_at_cmd *cmd, int rc)
 
 static void estlsi_link_clock_line(estls_at_cmd *cmd, const estls_at_event *ev)
 {
-    estls_link *l = (estls_link *)cmd->user;
+    estls_link *l = estlsi_link_whose(cmd);
 
     if (ev->kind == ESTLS_AT_LINE && !ev->overlong && ev->len > 13 &&
         l->step == 1) {
@@ -3121,12 +3130,11 @@ static void estlsi_link_clock_line(estls_at_cmd *cmd, const estls_at_event *ev)
 
 ESTLS_API int estls_link_clock(estls_link *l)
 {
-    int rc;
+    const int rc = estlsi_link_usable(l);
 
-    if (!estlsi_core_is(l)) { return ESTLS_E_STATE; }
-    if (!l->d->sntp) { return ESTLS_E_ARG; }
-    rc = estlsi_link_start(l, ESTLSI_LINK_CLOCK, ESTLS_LINKS);
     if (rc) { return rc; }
+    if (!l->d->sntp) { return ESTLS_E_ARG; }
+    estlsi_link_start(l, ESTLSI_LINK_CLOCK, ESTLS_LINKS);
     l->clock = 0;
     l->step = 0;
     l->cmd.done = estlsi_link_clock_done;
@@ -3145,7 +3153,7 @@ ESTLS_API uint32_t estls_link_time(const estls_link *l)
 /* An operation waits for its next command: wakes it after a second. */
 static void estlsi_link_pause(estls_link *l)
 {
-    if (l->op == ESTLSI_LINK_CLOCK && l->step == ESTLSI_LINK_PAUSE &&
+    if (l->step == ESTLSI_LINK_PAUSE &&
         estlsi_core_late(&l->d->uart, l->t0, 1000)) {
         l->cmd.done(&l->cmd, ESTLS_BUSY);
     }
@@ -3153,22 +3161,25 @@ static void estlsi_link_pause(estls_link *l)
 
 /* -- dial and hangup ------------------------------------------------------- */
 
+/* Open, and the peer has not closed it? */
+static int estlsi_link_up(const estlsi_port *port)
+{
+    return (port->flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_EOF)) ==
+           ESTLSI_LINK_OPEN;
+}
+
 ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
                               uint8_t id)
 {
-    int rc;
+    const int rc = estlsi_link_usable(l);
 
-    if (!estlsi_core_is(l)) { return ESTLS_E_STATE; }
-    if (!host || !estlsi_core_text_ok(host, 255) || !port ||
-        id >= ESTLS_LINKS || (id && !l->d->mux)) {
+    if (rc) { return rc; }
+    if (!host || !*host || !port || id >= ESTLS_LINKS || (id && !l->d->mux)) {
         return ESTLS_E_ARG;
     }
-    if ((l->port[id].flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_EOF)) ==
-        ESTLSI_LINK_OPEN) {
-        return ESTLS_E_STATE;
-    }
-    rc = estlsi_link_start(l, ESTLSI_LINK_DIAL, id);
-    if (rc) { return rc; }
+    if (estlsi_link_up(&l->port[id])) { return ESTLS_E_STATE; }
+    estlsi_link_start(l, ESTLSI_LINK_DIAL, id);
+    l->port[id].id = id;
     l->port[id].flags = 0;
     l->asked = port;
     return estlsi_link_say(l, "+CIPSTART=i\"TCP\",\"t\",n", host,
@@ -3177,25 +3188,23 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
 
 ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
 {
-    estlsi_port *port = &l->port[id];
-    int rc;
+    const int rc = estlsi_link_usable(l);
+    estlsi_port *port;
 
     if (id >= ESTLS_LINKS) { return ESTLS_E_ARG; }
-    rc = estlsi_link_usable(l);
+    port = &l->port[id];
     if (rc) {
         if (rc == ESTLS_BUSY) { port->flags |= ESTLSI_LINK_DROPPED; }
         return rc;
     }
-    if ((port->flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_EOF)) !=
-        ESTLSI_LINK_OPEN) {
+    if (!estlsi_link_up(port)) {
         port->flags = 0;
         return ESTLS_OK;
     }
-    (void)estlsi_link_start(l, ESTLSI_LINK_HANGUP, id);
+    estlsi_link_start(l, ESTLSI_LINK_HANGUP, id);
     port->flags &= (uint8_t)~ESTLSI_LINK_OPEN;
     l->asked = id;
-    return estlsi_link_say(l, l->d->mux ? "+CIPCLOSE=n" : "+CIPCLOSE", NULL,
-                           ESTLSI_LINK_ANSWER_MS);
+    return estlsi_link_say(l, "+CIPCLOSEx=n", NULL, ESTLSI_LINK_ANSWER_MS);
 }
 
 /* Writes payload, as much as the open prompt still wants. */
@@ -3230,8 +3239,7 @@ static int estlsi_link_drain(estls_link *l)
         (void)estlsi_link_put(l, waste, sizeof waste);
     }
     if (!l->at.at.left) { return 0; }
-    if (l->port_rx < ESTLS_LINKS &&
-        (l->port[l->port_rx].flags &
+    if ((l->port[l->port_rx].flags &
          (ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED)) == ESTLSI_LINK_OPEN) {
         return estlsi_core_late(&l->d->uart, l->at.t1,
                                 estlsi_core_timeout(l->d))
@@ -3249,9 +3257,7 @@ ESTLS_API int estls_link_step(estls_link *l)
     if (l->err) { return l->err; }
     rc = estls_at_step(&l->at);
     if (rc >= 0) { rc = estlsi_link_drain(l); }
-    if (rc < 0) {
-        estlsi_link_fail(l, rc == ESTLS_E_TIMEOUT ? rc : ESTLS_E_IO);
-    }
+    if (rc < 0) { estlsi_link_fail(l, rc); }
     estlsi_link_pause(l);
     if (l->err) { return l->err; }
     return l->op ? (int)ESTLS_BUSY : l->rc;
@@ -3259,7 +3265,7 @@ ESTLS_API int estls_link_step(estls_link *l)
 
 /* -- a port as a byte stream ----------------------------------------------- */
 
-static estls_link *estlsi_link_of(estlsi_port *port)
+ESTLSI_APART estls_link *estlsi_link_of(estlsi_port *port)
 {
     return (estls_link *)(void *)((char *)(port - port->id) -
                                   offsetof(estls_link, port));
@@ -3268,9 +3274,8 @@ static estls_link *estlsi_link_of(estlsi_port *port)
 /* Steps the modem and says whether the port is still good. */
 static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
 {
-    const int rc = estls_link_step(l);
-
-    if (rc < 0 && l->err) { return rc; }
+    (void)estls_link_step(l);
+    if (l->err) { return l->err; }
     if (port->flags & ESTLSI_LINK_FAILED) {
         return port->flags & ESTLSI_LINK_EOF ? ESTLS_E_CLOSED : ESTLS_E_NETWORK;
     }
@@ -3286,7 +3291,8 @@ static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
         !estlsi_core_late(&l->d->uart, l->t0, ESTLSI_LINK_POLL_MS)) {
         return ESTLS_OK;
     }
-    if (estlsi_link_start(l, ESTLSI_LINK_PULL, port->id)) { return ESTLS_OK; }
+    if (estlsi_link_usable(l)) { return ESTLS_OK; }
+    estlsi_link_start(l, ESTLSI_LINK_PULL, port->id);
     l->asked =
         (uint16_t)(cap > ESTLSI_LINK_SEND_MAX ? (size_t)ESTLSI_LINK_SEND_MAX
                                               : cap);
@@ -3344,7 +3350,7 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
 static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
-    const size_t max = l->roomy ? ESTLSI_LINK_ROOMY_MAX : ESTLSI_LINK_SEND_MAX;
+    const size_t max = (size_t)ESTLSI_LINK_SEND_MAX << 2 * l->roomy;
     int again, rc;
 
     if (len > max) { len = max; }
@@ -3352,7 +3358,7 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
     if (rc || !len) { return rc < 0 ? rc : (int)ESTLS_OK; }
     again = l->cmd.kind == ESTLS_AT_PROMPTS && l->asked == len &&
             l->port_op == port->id;
-    (void)estlsi_link_start(l, ESTLSI_LINK_SEND, port->id);
+    estlsi_link_start(l, ESTLSI_LINK_SEND, port->id);
     l->owed = (uint16_t)len;
     l->asked = l->owed;
     l->sends++;
@@ -3381,11 +3387,15 @@ static uint32_t estlsi_link_tick(void *user)
 
 ESTLS_API int estls_link_io(estls_link *l, uint8_t id, estls_io *io)
 {
+    estlsi_port *port;
+
     if (!estlsi_core_is(l) || id >= ESTLS_LINKS) { return ESTLS_E_ARG; }
+    port = &l->port[id];
+    port->id = id;
     io->read = estlsi_link_read;
     io->write = estlsi_link_write;
     io->tick = estlsi_link_tick;
-    io->user = &l->port[id];
+    io->user = port;
     return ESTLS_OK;
 }
 
