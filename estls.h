@@ -280,6 +280,7 @@ typedef br_chacha20_run estlsi_chacha20;
 typedef br_poly1305_run estlsi_poly1305;
 typedef br_ghash estlsi_ghash;
 #endif
+struct estls_link;
 struct estls_tls;
 struct estls_x509;
 struct estls_proto;
@@ -318,8 +319,11 @@ typedef struct estls_desc {
      * password: null for an open network. */
     const char *ssid;
     const char *password;
-    /* SNTP server to set the modem's clock from (AT+CIPSNTPCFG); null: do not
-     * ask.  unix_time can then return estls_link_time.  SNTP is not
+    /* estls_link_clock, to set the modem's clock before it dials; a function,
+     * for the linker's sake.  unix_time can then return estls_link_time.
+     * Null: do not ask. */
+    int (*clock)(struct estls_link *link);
+    /* for estls_link_clock: an SNTP server (AT+CIPSNTPCFG).  SNTP is not
      * authenticated: who controls the network can set this clock back and
      * make an expired (maybe stolen) certificate valid again, or set it
      * forward and refuse service.  It cannot forge a certificate. */
@@ -798,29 +802,29 @@ typedef struct estlsi_port {
 } estlsi_port;
 
 typedef struct estls_link {
-    uintptr_t self;
+    uintptr_t self; /* small fields first: Thumb reaches them in one step */
     const estls_desc *d;
-    estls_at_engine at;
-    estls_at_cmd cmd;
-    uint32_t t0;         /* of the operation, or of the last pull */
-    uint32_t gate_until; /* when the gate is asked again */
-    uint32_t clock;      /* Unix seconds at clock_t0; 0: not set */
-    uint32_t clock_t0;
-    uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
-    uint16_t sends;  /* AT+CIPSEND that were started */
-    uint16_t asked;  /* bytes of the last pull or send */
-    uint16_t owed;   /* bytes that the open prompt still wants */
     uint8_t op;
     uint8_t step;
     uint8_t tries;
     uint8_t roomy; /* 1: takes 8192 bytes a send, not 2048 */
     uint8_t gate_waits;
     uint8_t gate_reason;
-    int8_t err;     /* sticky: the modem is lost */
-    int8_t rc;      /* of the last operation */
-    int8_t port_op; /* link id of the operation */
-    int8_t port_rx; /* link id of the payload under way, -1: nobody's */
-    estlsi_port port[ESTLS_LINKS];
+    int8_t err;      /* sticky: the modem is lost */
+    int8_t rc;       /* of the last operation */
+    uint8_t port_op; /* link id of the operation */
+    uint8_t port_rx; /* ... of the payload under way, ESTLS_LINKS: nobody's */
+    estlsi_port port[ESTLS_LINKS + 1]; /* the last: nobody's, never open */
+    uint16_t sends;                    /* AT+CIPSEND that were started */
+    uint16_t asked; /* bytes of the last pull or send, or a number */
+    uint16_t owed;  /* bytes that the open prompt still wants */
+    estls_at_engine at;
+    uint32_t t0;         /* of the operation, or of the last pull */
+    uint32_t gate_until; /* when the gate is asked again */
+    uint32_t clock;      /* Unix seconds at clock_t0; 0: not set */
+    uint32_t clock_t0;
+    uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
+    estls_at_cmd cmd;
 } estls_link;
 
 /* Takes the modem over, whatever state it is in: leaves transparent mode,
@@ -913,16 +917,14 @@ typedef struct estls_x509 {
 } estls_x509;
 
 typedef struct estls_tls {
-    uintptr_t self;
+    uintptr_t self; /* BearSSL's context last: what stands behind it is far */
     const estls_desc *d;
-    estls_io io;
-    br_ssl_client_context client;
-    estlsi_pin pin;
-    estls_x509 *x509; /* null: trust is by a pinned key */
-    estlsi_watch watch;
-    uint32_t t0;     /* of the phase, or of the last byte */
-    uint32_t budget; /* bytes that the peer may still send for nothing */
-    uint8_t *stage;  /* gathers the records of one flight */
+    uint8_t state;
+    int8_t err;
+    uint8_t offered; /* 1: a saved session went into the ClientHello */
+    uint8_t owes;    /* 1: closing, and written data has not left yet */
+    uint8_t head_len;
+    uint8_t head[5]; /* of a record, taken before BearSSL had room for it */
     uint16_t stage_cap;
     uint16_t stage_len;
     uint16_t stage_off;
@@ -932,13 +934,15 @@ typedef struct estls_tls {
     uint16_t version; /* agreed; 0: not yet */
     uint16_t suite;
     int16_t detail;
-    int8_t err;
-    uint8_t state;
-    uint8_t offered; /* 1: a saved session went into the ClientHello */
-    uint8_t owes;    /* 1: closing, and written data has not left yet */
-    uint8_t head_len;
-    uint8_t head[5]; /* of a record, taken before BearSSL had room for it */
+    uint8_t *stage;   /* gathers the records of one flight */
+    uint32_t t0;      /* of the phase, or of the last byte */
+    uint32_t budget;  /* bytes that the peer may still send for nothing */
+    estls_x509 *x509; /* null: trust is by a pinned key */
+    estls_io io;
+    estlsi_pin pin;
+    estlsi_watch watch;
     uint8_t binding[16];
+    br_ssl_client_context client;
 } estls_tls;
 
 /* Trust by certificate: d->anchors, d->x509, d->host and d->unix_time. */
@@ -1146,7 +1150,6 @@ typedef struct estls_starttls {
     uintptr_t self;
     const estls_desc *d;
     const char *now; /* in the dialogue */
-    estls_tls tls;
     uint32_t t0;
     uint16_t budget; /* bytes that the server may still send in clear */
     uint16_t len;    /* of what is in iobuf: lines, or what is left to send */
@@ -1156,6 +1159,7 @@ typedef struct estls_starttls {
     uint8_t lines; /* of this answer */
     uint8_t step;  /* commands so far */
     uint8_t found;
+    estls_tls tls;
 } estls_starttls;
 
 /* Starts the dialogue over io, which is copied.  Errors: those of
@@ -1180,10 +1184,10 @@ ESTLS_API int estls_ftp_port(const char *reply, size_t n,
 typedef struct estls {
     uintptr_t self;
     estls_link *modem; /* our own, or that of the session beside; or null */
-    estls_link link;
-    estls_starttls starttls;
     int8_t err;
     uint8_t phase;
+    estls_link link;
+    estls_starttls starttls;
 } estls;
 
 /* What a session is doing and has done; for logs, watchdogs and batteries. */
@@ -1564,42 +1568,68 @@ ESTLS_API uint8_t estls_tx_diagnose(const estls_tx *tx, uint16_t mV,
 #ifndef ESTLS_PROFILE
 #define ESTLS_PROFILE estls_full
 #endif
+/* A helper that costs more where it is inlined than where it is called. */
+#if defined __GNUC__
+#define ESTLSI_APART static __attribute__((noinline))
+#else
+#define ESTLSI_APART static
+#endif
 
 /* ======================================================================
  * >>core
  * ====================================================================== */
 
+/* The n-th of some texts, each with a NUL behind it. */
+static const char *estlsi_core_nth(const char *texts, uint8_t n)
+{
+    while (n--) { texts += strlen(texts) + 1; }
+    return texts;
+}
+
+enum { /* places of the errors in a list of them */
+#define ESTLSI_PLACE(name, value, text, advice) ESTLSI_PLACE_##name,
+       ESTLS_ERRORS(ESTLSI_PLACE)
+#undef ESTLSI_PLACE
+           ESTLSI_PLACES
+};
+
+/* The text about an error; the last one is for what is none.  One array, since
+ * the strings of a table would be linked with any other string. */
+static const char *estlsi_core_about(const char *texts, int rc)
+{
+    const unsigned place = rc < 0 ? 1u - (unsigned)rc : (unsigned)rc;
+    const int known = rc <= ESTLS_BUSY && place < ESTLSI_PLACES;
+
+    return estlsi_core_nth(texts,
+                           (uint8_t)(known ? place : (unsigned)ESTLSI_PLACES));
+}
+
 ESTLS_API const char *estls_error_name(int rc)
 {
-    switch (rc) {
-#define ESTLSI_CASE(name, value, text, advice)                                 \
-    case value: return #name;
-        ESTLS_ERRORS(ESTLSI_CASE)
-#undef ESTLSI_CASE
-    default: return "?";
-    }
+#define ESTLSI_TEXT(name, value, text, advice) #name "\0"
+    static const char names[] = ESTLS_ERRORS(ESTLSI_TEXT) "?";
+#undef ESTLSI_TEXT
+
+    return estlsi_core_about(names, rc);
 }
 
 ESTLS_API const char *estls_strerror(int rc)
 {
-    switch (rc) {
-#define ESTLSI_CASE(name, value, text, advice)                                 \
-    case value: return text;
-        ESTLS_ERRORS(ESTLSI_CASE)
-#undef ESTLSI_CASE
-    default: return "not an error of this library";
-    }
+#define ESTLSI_TEXT(name, value, text, advice) text "\0"
+    static const char texts[] =
+        ESTLS_ERRORS(ESTLSI_TEXT) "not an error of this library";
+#undef ESTLSI_TEXT
+
+    return estlsi_core_about(texts, rc);
 }
 
 ESTLS_API const char *estls_error_advice(int rc)
 {
-    switch (rc) {
-#define ESTLSI_CASE(name, value, text, advice)                                 \
-    case value: return advice;
-        ESTLS_ERRORS(ESTLSI_CASE)
-#undef ESTLSI_CASE
-    default: return "";
-    }
+#define ESTLSI_TEXT(name, value, text, advice) advice "\0"
+    static const char texts[] = ESTLS_ERRORS(ESTLSI_TEXT);
+#undef ESTLSI_TEXT
+
+    return estlsi_core_about(texts, rc);
 }
 
 /* An object's mark is its address, scrambled: a copy has another. */
@@ -1608,17 +1638,30 @@ static uintptr_t estlsi_core_mark(const void *object)
     return (uintptr_t)object ^ (uintptr_t)0xA5C3;
 }
 
+/* Is it one of ours, open and in its place?  The mark comes first in each. */
+ESTLSI_APART int estlsi_core_is(const void *object)
+{
+    return *(const uintptr_t *)object == estlsi_core_mark(object);
+}
+
 static int estlsi_core_past(uint32_t now, uint32_t t0, uint32_t limit)
 {
     return (uint32_t)(now - t0) >= limit;
 }
 
-static uint32_t estlsi_core_tick(const estls_io *io)
+ESTLSI_APART uint32_t estlsi_core_tick(const estls_io *io)
 {
     return io->tick(io->user);
 }
 
-static uint32_t estlsi_core_timeout(const estls_desc *d)
+/* Are so many ms over? */
+ESTLSI_APART int estlsi_core_late(const estls_io *io, uint32_t t0,
+                                  uint32_t limit)
+{
+    return estlsi_core_past(estlsi_core_tick(io), t0, limit);
+}
+
+ESTLSI_APART uint32_t estlsi_core_timeout(const estls_desc *d)
 {
     return d->timeout_ms ? d->timeout_ms : 120000u;
 }
@@ -2180,7 +2223,7 @@ ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
     estlsi_at_put_text(c, verb, 0);
 }
 
-ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
+static void estlsi_at_put_int(estls_at_builder *c, int32_t value)
 {
     uint32_t v = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
     char digits[12];
@@ -2192,8 +2235,13 @@ ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
         v /= 10;
     } while (v);
     if (value < 0) { *--p = '-'; }
-    estls_at_add_text(c, NULL); /* an empty field, to be filled */
     estlsi_at_put_text(c, p, 0);
+}
+
+ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
+{
+    estls_at_add_text(c, NULL); /* an empty field, to be filled */
+    estlsi_at_put_int(c, value);
 }
 
 ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value)
@@ -2786,13 +2834,14 @@ enum {
 };
 
 enum {
-    ESTLSI_LINK_LINE = 64,        /* of line memory, for the modem's lines */
-    ESTLSI_LINK_SEND_MAX = 2048,  /* AT+CIPSEND, ESP-AT 1.x to 2.x ... */
-    ESTLSI_LINK_ROOMY_MAX = 8192, /* ... and of those with CIPRECVTYPE */
+    ESTLSI_LINK_LINE = 64, /* of line memory, for the modem's lines */
+    /* AT+CIPSEND, ESP-AT 1.x to 2.x; four times as much with CIPRECVTYPE */
+    ESTLSI_LINK_SEND_MAX = 2048,
     ESTLSI_LINK_TRIES = 3,        /* at waking the modem */
     ESTLSI_LINK_ANSWER_MS = 2000, /* for what the modem knows by itself */
     ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
-    ESTLSI_LINK_SNTP_S = 30
+    ESTLSI_LINK_SNTP_S = 30,
+    ESTLSI_LINK_PAUSE = 0x80 /* step: waits a second */
 };
 
 static uint32_t estlsi_link_now(const estls_link *l)
@@ -2800,16 +2849,21 @@ static uint32_t estlsi_link_now(const estls_link *l)
     return estlsi_core_tick(&l->d->uart);
 }
 
-/* Tells the gate that a load has ended. */
+/* Asks the gate, or tells it that a load has ended.  ms to wait; 0: go. */
+ESTLSI_APART uint32_t estlsi_link_gate(const estls_desc *d, estls_gate *ask,
+                                       uint8_t what, size_t len)
+{
+    ask->what = what;
+    ask->reason = 0;
+    ask->len = len;
+    return d->gate ? d->gate(d->user, ask) : 0;
+}
+
 static void estlsi_link_tell(const estls_desc *d, uint8_t what)
 {
     estls_gate ask;
 
-    if (!d->gate) { return; }
-    ask.what = what;
-    ask.reason = 0;
-    ask.len = 0;
-    (void)d->gate(d->user, &ask);
+    (void)estlsi_link_gate(d, &ask, what, 0);
 }
 
 static void estlsi_link_end(estls_link *l, int rc)
@@ -2819,198 +2873,152 @@ static void estlsi_link_end(estls_link *l, int rc)
     l->rc = (int8_t)rc;
 }
 
+/* Ends it; an error here means a lost modem. */
 static void estlsi_link_fail(estls_link *l, int rc)
 {
     if (!l->err) { l->err = (int8_t)rc; }
     estlsi_link_end(l, rc);
 }
 
-/* The port that a line speaks of; null: one that cannot be. */
-static estlsi_port *estlsi_link_port(estls_link *l, int8_t id)
+/* The port that a line speaks of, ESTLS_LINKS if there is none such. */
+static uint8_t estlsi_link_named(const estls_link *l, int8_t id)
 {
-    if (id < 0 && !l->d->mux) { id = 0; }
-    return id < 0 || id >= ESTLS_LINKS ? NULL : &l->port[id];
+    if (id < 0 && !l->d->mux) { return 0; }
+    return (uint8_t)id < ESTLS_LINKS ? (uint8_t)id : (uint8_t)ESTLS_LINKS;
 }
 
-static void estlsi_link_urc(estls_link *l, const estls_at_event *ev)
+static void estlsi_link_payload(estls_link *l, const estls_at_event *ev,
+                                uint8_t id)
 {
-    estlsi_port *port = estlsi_link_port(l, ev->id);
-
-    if (ev->tag == ESTLS_AT_CLOSED && port) {
-        port->flags |= ESTLSI_LINK_EOF;
-    } else if (ev->tag == ESTLS_AT_WIFI_DOWN && l->op != ESTLSI_LINK_SETUP &&
-               l->op != ESTLSI_LINK_JOIN) {
-        estlsi_link_fail(l, ESTLS_E_NETWORK);
-    }
-}
-
-static void estlsi_link_payload(estls_link *l, const estls_at_event *ev)
-{
-    estlsi_port *port;
+    const uint8_t mine = l->port_op;
 
     if (l->op == ESTLSI_LINK_PULL && ev->id < 0 && !l->d->push) {
-        l->port_rx = l->port_op;
         if (ev->number < l->asked) {
-            l->port[l->port_op].flags &= (uint8_t)~ESTLSI_LINK_MORE;
+            l->port[mine].flags &= (uint8_t)~ESTLSI_LINK_MORE;
         }
-        return;
-    }
-    port = estlsi_link_port(l, ev->id);
-    if (l->op == ESTLSI_LINK_DIAL && port == &l->port[l->port_op]) {
+        id = mine;
+    } else if (l->op == ESTLSI_LINK_DIAL && id == mine) {
         /* it speaks before CIPSTART's OK, which must wait behind it */
-        port->flags |= ESTLSI_LINK_OPEN;
+        l->port[mine].flags |= ESTLSI_LINK_OPEN;
         estlsi_link_end(l, ESTLS_OK);
     }
-    l->port_rx =
-        (int8_t)(port && (port->flags & ESTLSI_LINK_OPEN) ? port->id : -1);
+    l->port_rx = id;
 }
 
 static void estlsi_link_event(void *user, const estls_at_event *ev)
 {
     estls_link *l = (estls_link *)user;
-    estlsi_port *port;
+    const uint8_t id = estlsi_link_named(l, ev->id);
+    const uint8_t op = l->op;
+    uint8_t flag = 0;
+    int rc = ESTLS_OK;
 
     switch (ev->kind) {
-    case ESTLS_AT_URC: estlsi_link_urc(l, ev); break;
-    case ESTLS_AT_PAYLOAD: estlsi_link_payload(l, ev); break;
-    case ESTLS_AT_AVAIL:
-        port = estlsi_link_port(l, ev->id);
-        if (port) { port->flags |= ESTLSI_LINK_MORE; }
+    case ESTLS_AT_URC:
+        if (ev->tag == ESTLS_AT_CLOSED) { flag = ESTLSI_LINK_EOF; }
+        if (ev->tag == ESTLS_AT_WIFI_DOWN && op != ESTLSI_LINK_SETUP &&
+            op != ESTLSI_LINK_JOIN) {
+            rc = ESTLS_E_NETWORK;
+        }
         break;
+    case ESTLS_AT_PAYLOAD: estlsi_link_payload(l, ev, id); break;
+    case ESTLS_AT_AVAIL: flag = ESTLSI_LINK_MORE; break;
     case ESTLS_AT_RESET:
-        if (l->op != ESTLSI_LINK_SETUP) { estlsi_link_fail(l, ESTLS_E_MODEM); }
+        if (op != ESTLSI_LINK_SETUP) { rc = ESTLS_E_MODEM; }
         break;
-    case ESTLS_AT_BAD: estlsi_link_fail(l, ESTLS_E_PROTO); break;
+    case ESTLS_AT_BAD: rc = ESTLS_E_PROTO; break;
     default: break;
     }
+    l->port[id].flags |= flag;
+    if (rc) { estlsi_link_fail(l, rc); }
 }
 
-/* -- scripts: setup, join, clock, dial, hangup ----------------------------- */
+/* -- operations ------------------------------------------------------------ */
 
-static void estlsi_link_done(estls_at_cmd *cmd, int rc);
-static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev);
-
-static void estlsi_link_begin(estls_link *l, estls_at_builder *c,
-                              const char *verb)
+/* Builds a command and queues it.  In form a lower-case letter is
+ *     i  with mux the port and a comma    n  asked
+ *     m  is it mux?                       t  text
+ *     r  is it pull mode?                 p  the password
+ *     x  without mux, the end
+ * and anything else itself.  0, or what was wrong, which ends the operation. */
+static int estlsi_link_say(estls_link *l, const char *form, const char *text,
+                           uint32_t timeout_ms)
 {
-    estls_at_begin(c, l->d->line + ESTLSI_LINK_LINE,
-                   (size_t)(l->d->line_cap - ESTLSI_LINK_LINE), verb);
-}
+    const estls_desc *d = l->d;
+    estls_at_builder c;
+    int rc;
 
-/* Queues what was built; 0, or what was wrong with it. */
-static int estlsi_link_submit(estls_link *l, estls_at_builder *c,
-                              uint32_t timeout_ms, uint8_t kind)
-{
-    const int n = kind == ESTLS_AT_ESCAPE ? 3 : estls_at_end(c);
-
-    if (n < 0) { return n; }
-    l->cmd.text = kind == ESTLS_AT_ESCAPE ? "+++" : c->text;
-    l->cmd.len = (uint16_t)n;
-    l->cmd.kind = kind;
+    estls_at_begin(&c, d->line + ESTLSI_LINK_LINE,
+                   (size_t)(d->line_cap - ESTLSI_LINK_LINE), "");
+    for (; *form && !(*form == 'x' && !d->mux); form++) {
+        switch (*form) {
+        case 'x': break;
+        case 'i':
+            if (!d->mux) { break; }
+            estlsi_at_put(&c, (char)('0' + l->port_op));
+            estlsi_at_put(&c, ',');
+            break;
+        case 'm': estlsi_at_put(&c, d->mux ? '1' : '0'); break;
+        case 'n': estlsi_at_put_int(&c, l->asked); break;
+        case 'p':
+            text = d->password ? d->password : "";
+            /* fall through */
+        case 't': estlsi_at_put_text(&c, text, 1); break;
+        case 'r': estlsi_at_put(&c, d->push ? '0' : '1'); break;
+        default: estlsi_at_put(&c, *form); break;
+        }
+    }
+    rc = estls_at_end(&c);
+    l->cmd.text = c.text;
+    l->cmd.len = (uint16_t)rc;
     l->cmd.timeout_ms = timeout_ms;
-    return estls_at_submit(&l->at, &l->cmd);
+    l->cmd.kind = l->op == ESTLSI_LINK_SEND ? ESTLS_AT_PROMPTS : ESTLS_AT_PLAIN;
+    if (rc >= 0) { rc = estls_at_submit(&l->at, &l->cmd); }
+    if (rc) { estlsi_link_end(l, rc); }
+    return rc;
 }
 
-static void estlsi_link_add_port(estls_link *l, estls_at_builder *c)
-{
-    if (l->d->mux) { estls_at_add_int(c, l->port_op); }
-}
-
-enum { /* steps of the setup */
+enum { /* steps of setup and join */
        ESTLSI_SETUP_ECHO,
-       ESTLSI_SETUP_MODE, /* not transparent */
-       ESTLSI_SETUP_CLOSE,
-       ESTLSI_SETUP_CLOSE_ALL, /* as it must be with CIPMUX=1 left over */
+       ESTLSI_SETUP_MODE,  /* not transparent */
+       ESTLSI_SETUP_CLOSE, /* all: as it must be with CIPMUX=1 left over */
+       ESTLSI_SETUP_CLOSE_ALL,
        ESTLSI_SETUP_MUX,
        ESTLSI_SETUP_INFO, /* no addresses in +IPD */
        ESTLSI_SETUP_RECVMODE,
        ESTLSI_SETUP_RECVTYPE, /* ESP-AT 3.3 and later, instead of RECVMODE */
-       ESTLSI_SETUP_STEPS
+       ESTLSI_JOIN_MODE,
+       ESTLSI_JOIN_ASK,
+       ESTLSI_JOIN_NOW
 };
 
-/* Builds the setup's next command; 0: there is none. */
-static int estlsi_link_setup(estls_link *l, estls_at_builder *c)
+/* The link whose command this is. */
+static estls_link *estlsi_link_whose(estls_at_cmd *cmd)
 {
-    static const char *const verbs[] = {
-        "E0",      "+CIPMODE",  "+CIPCLOSE",    "+CIPCLOSE",
-        "+CIPMUX", "+CIPDINFO", "+CIPRECVMODE", "+CIPRECVTYPE"};
-    const estls_desc *d = l->d;
-
-    if (l->step >= ESTLSI_SETUP_STEPS) { return 0; }
-    estlsi_link_begin(l, c, verbs[l->step]);
-    if (l->step == ESTLSI_SETUP_CLOSE_ALL ||
-        (l->step == ESTLSI_SETUP_RECVTYPE && d->mux)) {
-        estls_at_add_int(c, ESTLS_LINKS);
-    }
-    if (l->step == ESTLSI_SETUP_MODE || l->step == ESTLSI_SETUP_INFO) {
-        estls_at_add_int(c, 0);
-    } else if (l->step == ESTLSI_SETUP_MUX) {
-        estls_at_add_int(c, d->mux != 0);
-    } else if (l->step >= ESTLSI_SETUP_RECVMODE) {
-        estls_at_add_int(c, !d->push);
-    }
-    return 1;
+    return (estls_link *)(void *)((char *)cmd - offsetof(estls_link, cmd));
 }
 
-static int estlsi_link_joining(estls_link *l, estls_at_builder *c)
-{
-    switch (l->step) {
-    case 0:
-        estlsi_link_begin(l, c, "+CWMODE");
-        estls_at_add_int(c, 1);
-        return 1;
-    case 1:
-        estlsi_link_begin(l, c, "+CWJAP?");
-        l->cmd.expect = "+CWJAP:";
-        return 1;
-    case 2:
-        estlsi_link_begin(l, c, "+CWJAP");
-        estls_at_add_text(c, l->d->ssid);
-        estls_at_add_text(c, l->d->password ? l->d->password : "");
-        l->cmd.expect = "+CWJAP:"; /* and why not */
-        return 1;
-    default: return 0;
-    }
-}
-
-static int estlsi_link_asking(estls_link *l, estls_at_builder *c)
-{
-    if (l->step == 0) {
-        l->clock = 0;
-        estlsi_link_begin(l, c, "+CIPSNTPCFG");
-        estls_at_add_int(c, 1);
-        estls_at_add_int(c, 0); /* UTC */
-        estls_at_add_text(c, l->d->sntp);
-        return 1;
-    }
-    estlsi_link_begin(l, c, "+CIPSNTPTIME?");
-    l->cmd.expect = "+CIPSNTPTIME:";
-    return l->step == 1;
-}
-
-/* Goes on with the script; ends the operation where there is no more. */
 static void estlsi_link_next(estls_link *l)
 {
-    estls_at_builder c;
+    static const char forms[] = "E0\0"
+                                "+CIPMODE=0\0"
+                                "+CIPCLOSE\0"
+                                "+CIPCLOSE=5\0"
+                                "+CIPMUX=m\0"
+                                "+CIPDINFO=0\0"
+                                "+CIPRECVMODE=r\0"
+                                "+CIPRECVTYPE=ir\0"
+                                "+CWMODE=1\0"
+                                "+CWJAP?\0"
+                                "+CWJAP=\"t\",\"p\"";
     uint32_t timeout = ESTLSI_LINK_ANSWER_MS;
-    int more = 0;
-    int rc;
 
-    l->cmd.expect = NULL;
-    if (l->op == ESTLSI_LINK_SETUP) {
-        more = estlsi_link_setup(l, &c);
-    } else if (l->op == ESTLSI_LINK_JOIN) {
-        more = estlsi_link_joining(l, &c);
+    if (l->op == ESTLSI_LINK_JOIN) {
+        l->cmd.expect = "+CWJAP:"; /* where it is, or why not */
         timeout = estlsi_core_timeout(l->d);
-    } else if (l->op == ESTLSI_LINK_CLOCK) {
-        more = estlsi_link_asking(l, &c);
     }
-    if (!more) {
-        estlsi_link_end(l, ESTLS_OK);
-        return;
-    }
-    rc = estlsi_link_submit(l, &c, timeout, ESTLS_AT_PLAIN);
-    if (rc) { estlsi_link_end(l, rc); }
+    (void)estlsi_link_say(l, estlsi_core_nth(forms, l->step), l->d->ssid,
+                          timeout);
 }
 
 /* The modem does not answer: it may boot, or be in transparent mode. */
@@ -3021,9 +3029,10 @@ static void estlsi_link_wake(estls_link *l, int rc)
         return;
     }
     l->step = 0xff;
-    if (estlsi_link_submit(l, NULL, 0, ESTLS_AT_ESCAPE)) {
-        estlsi_link_fail(l, ESTLS_E_STATE);
-    }
+    l->cmd.text = "+++";
+    l->cmd.len = 3;
+    l->cmd.kind = ESTLS_AT_ESCAPE;
+    l->rc = (int8_t)estls_at_submit(&l->at, &l->cmd);
 }
 
 /* May the modem refuse this step?  An old one need not know it, a closed link
@@ -3040,62 +3049,34 @@ static void estlsi_link_setup_done(estls_link *l, int rc)
         estlsi_link_wake(l, rc);
         return;
     }
-    l->roomy = !rc && l->step == ESTLSI_SETUP_RECVTYPE;
-    l->step++;
-    if (!rc && l->step == ESTLSI_SETUP_RECVTYPE) {
-        l->step = ESTLSI_SETUP_STEPS;
+    if (l->step == ESTLSI_SETUP_RECVTYPE) {
+        l->roomy = !rc;
+    } else if (rc || l->step != ESTLSI_SETUP_RECVMODE) {
+        l->step++;
+        estlsi_link_next(l);
+        return;
     }
-    estlsi_link_next(l);
+    estlsi_link_end(l, ESTLS_OK);
 }
 
 static void estlsi_link_join_done(estls_link *l, int rc)
 {
-    if (rc && l->step != 1) {
-        l->at.code = l->reason ? l->reason : l->at.code;
-        estlsi_link_end(l, rc == ESTLS_E_MODEM ? ESTLS_E_NETWORK : rc);
-    } else if (l->step == 1 && l->tries) {
-        estlsi_link_end(l, ESTLS_OK);
+    if (l->step == ESTLSI_JOIN_ASK) {
+        rc = ESTLS_OK;
+    } else if (rc) {
+        if (l->reason) { l->at.code = l->reason; }
+        rc = rc == ESTLS_E_MODEM ? ESTLS_E_NETWORK : rc;
+    }
+    if (rc || l->tries || l->step == ESTLSI_JOIN_NOW) {
+        estlsi_link_end(l, rc);
     } else {
         l->step++;
         estlsi_link_next(l);
     }
 }
 
-static void estlsi_link_clock_done(estls_link *l, int rc)
+static void estlsi_link_dial_done(estls_link *l, estlsi_port *port, int rc)
 {
-    if (rc) {
-        estlsi_link_end(l, rc);
-    } else if (l->step == 0) {
-        l->step = 1;
-        estlsi_link_next(l);
-    } else if (l->clock) {
-        estlsi_link_end(l, ESTLS_OK);
-    } else {
-        l->step = 2; /* a pause; see estlsi_link_pause */
-        l->t0 = estlsi_link_now(l);
-    }
-}
-
-/* The clock was not set yet: asks again every second. */
-static void estlsi_link_pause(estls_link *l)
-{
-    if (l->op != ESTLSI_LINK_CLOCK || l->step != 2 ||
-        !estlsi_core_past(estlsi_link_now(l), l->t0, 1000)) {
-        return;
-    }
-    if (l->tries++ == ESTLSI_LINK_SNTP_S ||
-        l->tries * 1000u > estlsi_core_timeout(l->d)) {
-        estlsi_link_end(l, ESTLS_E_CLOCK);
-        return;
-    }
-    l->step = 1;
-    estlsi_link_next(l);
-}
-
-static void estlsi_link_dial_done(estls_link *l, int rc)
-{
-    estlsi_port *port = &l->port[l->port_op];
-
     if (!rc && !(port->flags & ESTLSI_LINK_EOF)) {
         port->flags |= ESTLSI_LINK_OPEN;
     } else if (!rc || rc == ESTLS_E_MODEM) {
@@ -3109,111 +3090,92 @@ static void estlsi_link_dial_done(estls_link *l, int rc)
     }
 }
 
-/* Ends a transfer; an error that is left by now means a lost modem. */
-static void estlsi_link_settle(estls_link *l, int rc)
+/* The modem refuses a send: too much at a time, perhaps, and nothing is lost;
+ * else that port is dead. */
+static uint8_t estlsi_link_refused(estls_link *l)
 {
-    if (rc) {
-        estlsi_link_fail(l, rc);
-    } else {
-        estlsi_link_end(l, ESTLS_OK);
+    if (l->asked <= ESTLSI_LINK_SEND_MAX || l->owed != l->asked) {
+        return ESTLSI_LINK_FAILED;
     }
-}
-
-static void estlsi_link_send_done(estls_link *l, int rc)
-{
-    estlsi_port *port = &l->port[l->port_op];
-
-    if (rc == ESTLS_E_MODEM) {
-        if (l->asked > ESTLSI_LINK_SEND_MAX && l->owed == l->asked) {
-            l->roomy = 0; /* too much at a time, perhaps; nothing is lost */
-        } else {
-            port->flags |= ESTLSI_LINK_FAILED;
-        }
-        rc = ESTLS_OK;
-    }
-    l->owed = 0;
-    estlsi_link_settle(l, rc);
-}
-
-static void estlsi_link_pull_done(estls_link *l, int rc)
-{
-    if (rc == ESTLS_E_MODEM) { /* nothing there */
-        l->port[l->port_op].flags &= (uint8_t)~ESTLSI_LINK_MORE;
-        rc = ESTLS_OK;
-    }
-    estlsi_link_settle(l, rc);
+    l->roomy = 0;
+    return 0;
 }
 
 static void estlsi_link_done(estls_at_cmd *cmd, int rc)
 {
-    estls_link *l = (estls_link *)cmd->user;
+    estls_link *l = estlsi_link_whose(cmd);
+    estlsi_port *port = &l->port[l->port_op];
+    uint8_t flags = port->flags;
+    const int refused = rc == ESTLS_E_MODEM;
 
     switch (l->op) {
-    case ESTLSI_LINK_SETUP: estlsi_link_setup_done(l, rc); break;
-    case ESTLSI_LINK_JOIN: estlsi_link_join_done(l, rc); break;
-    case ESTLSI_LINK_CLOCK: estlsi_link_clock_done(l, rc); break;
-    case ESTLSI_LINK_DIAL: estlsi_link_dial_done(l, rc); break;
-    case ESTLSI_LINK_SEND: estlsi_link_send_done(l, rc); break;
-    case ESTLSI_LINK_PULL: estlsi_link_pull_done(l, rc); break;
-    case ESTLSI_LINK_HANGUP:
-        l->port[l->port_op].flags = 0;
-        estlsi_link_end(l, ESTLS_OK);
+    case ESTLSI_LINK_NONE: return; /* a dial that payload has ended */
+    case ESTLSI_LINK_SETUP: estlsi_link_setup_done(l, rc); return;
+    case ESTLSI_LINK_JOIN: estlsi_link_join_done(l, rc); return;
+    case ESTLSI_LINK_DIAL: estlsi_link_dial_done(l, port, rc); return;
+    case ESTLSI_LINK_SEND:
+        if (refused) { flags |= estlsi_link_refused(l); }
+        l->owed = 0;
         break;
-    default: break; /* a dial that payload has ended */
+    case ESTLSI_LINK_PULL:
+        if (refused) { flags &= (uint8_t)~ESTLSI_LINK_MORE; }
+        break;
+    default: /* hangup */
+        flags = 0;
+        rc = ESTLS_OK;
+        break;
     }
+    port->flags = flags;
+    estlsi_link_fail(l, refused ? (int)ESTLS_OK : rc);
 }
 
-/* A line that answers: the network that we are in, or the time. */
+/* A line that answers: the network that we are in, or why we are not. */
 static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
 {
-    estls_link *l = (estls_link *)cmd->user;
+    estls_link *l = estlsi_link_whose(cmd);
+    const char *ssid = l->d->ssid;
     estls_span fields;
     estls_span field;
     char name[33]; /* IEEE 802.11: an SSID has 32 bytes at most */
 
-    if (ev->kind != ESTLS_AT_LINE || ev->overlong) { return; }
+    if (ev->kind != ESTLS_AT_LINE || ev->overlong ||
+        l->op != ESTLSI_LINK_JOIN) {
+        return;
+    }
     estls_at_fields_of(&fields, ev->text, ev->len);
-    if (l->op == ESTLSI_LINK_JOIN && l->step == 2) {
-        (void)(estls_at_field(&fields, &field) &&
-               estls_at_uint(&field, &l->reason));
-    } else if (l->op == ESTLSI_LINK_JOIN) {
-        l->tries = estls_at_field(&fields, &field) &&
-                   estls_at_text(&field, name, sizeof name) >= 0 &&
-                   strlen(name) == strlen(l->d->ssid) &&
-                   memcmp(name, l->d->ssid, strlen(name)) == 0;
-    } else if (l->op == ESTLSI_LINK_CLOCK && ev->len > 13) {
-        l->clock = estls_time(ev->text + 13, ev->len - 13);
-        l->clock_t0 = estlsi_link_now(l);
+    (void)estls_at_field(&fields, &field);
+    if (l->step == ESTLSI_JOIN_NOW) {
+        (void)estls_at_uint(&field, &l->reason);
+    } else {
+        l->tries = estls_at_text(&field, name, sizeof name) >= 0 &&
+                   memcmp(name, ssid, strlen(ssid) + 1) == 0;
     }
 }
 
 static int estlsi_link_usable(const estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(l)) { return ESTLS_E_STATE; }
     if (l->err) { return l->err; }
     return l->op || l->at.head ? ESTLS_BUSY : ESTLS_OK;
 }
 
-static int estlsi_link_start(estls_link *l, uint8_t op)
+/* Starts an operation, of port id if it is one's. */
+ESTLSI_APART void estlsi_link_start(estls_link *l, uint8_t op, uint8_t id)
 {
-    const int rc = estlsi_link_usable(l);
-
-    if (rc) { return rc; }
     l->op = op;
-    l->step = 0;
+    l->port_op = id;
     l->tries = 0;
     l->t0 = estlsi_link_now(l);
     l->cmd.expect = NULL;
-    return ESTLS_OK;
 }
 
-/* Starts an operation that is a script. */
-static int estlsi_link_run(estls_link *l, uint8_t op)
+/* Starts one that is a script. */
+ESTLSI_APART int estlsi_link_run(estls_link *l, uint8_t op, uint8_t step)
 {
-    const int rc = estlsi_link_start(l, op);
-
-    if (!rc) { estlsi_link_next(l); }
-    return rc;
+    estlsi_link_start(l, op, ESTLS_LINKS);
+    l->step = step;
+    estlsi_link_next(l);
+    return ESTLS_OK;
 }
 
 /* Null, or what may stand in a command. */
@@ -3225,121 +3187,204 @@ static int estlsi_link_text_ok(const char *text, size_t max)
 /* ESSID: 32 bytes (IEEE 802.11), passphrase: 64 (WPA), names: 255. */
 static int estlsi_link_texts_ok(const estls_desc *d)
 {
+    const char *password = d->password;
+
     return estlsi_link_text_ok(d->ssid, 32) &&
-           (!d->password || !*d->password ||
-            estlsi_core_text_ok(d->password, 64)) &&
+           estlsi_link_text_ok(password && *password ? password : NULL, 64) &&
            estlsi_link_text_ok(d->sntp, 255) &&
            estlsi_link_text_ok(d->connect_host, 255);
 }
 
 ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
 {
-    uint8_t i;
     int rc;
 
     memset(l, 0, sizeof *l);
-    if (!estlsi_core_io_ok(&d->uart) || !d->line || !estlsi_link_texts_ok(d)) {
-        return ESTLS_E_ARG;
-    }
-    if (d->line_cap < ESTLS_LINE_MIN) { return ESTLS_E_SPACE; }
-    l->d = d;
     rc = estls_at_open(&l->at, &d->uart, estls_at_esp(), d->line,
                        ESTLSI_LINK_LINE, estlsi_link_event, l);
     if (rc) { return rc; }
-    for (i = 0; i < ESTLS_LINKS; i++) { l->port[i].id = i; }
-    l->port_rx = -1;
+    if (!estlsi_link_texts_ok(d)) { return ESTLS_E_ARG; }
+    if (d->line_cap < ESTLS_LINE_MIN) { return ESTLS_E_SPACE; }
+    l->d = d;
+    l->port_rx = ESTLS_LINKS;
     l->cmd.done = estlsi_link_done;
     l->cmd.event = estlsi_link_line;
-    l->cmd.user = l;
     l->self = estlsi_core_mark(l);
-    return estlsi_link_run(l, ESTLSI_LINK_SETUP);
+    return estlsi_link_run(l, ESTLSI_LINK_SETUP, ESTLSI_SETUP_ECHO);
 }
 
 ESTLS_API int estls_link_join(estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
-    return l->d->ssid ? estlsi_link_run(l, ESTLSI_LINK_JOIN) : (int)ESTLS_E_ARG;
+    const int rc = estlsi_link_usable(l);
+
+    if (rc) { return rc; }
+    if (!l->d->ssid) { return ESTLS_E_ARG; }
+    return estlsi_link_run(l, ESTLSI_LINK_JOIN, ESTLSI_JOIN_MODE);
+}
+
+/* -- the clock, which is linked only if it is named ------------------------ */
+
+static void estlsi_link_clock_ask(estls_link *l)
+{
+    l->step = 1;
+    l->cmd.expect = "+CIPSNTPTIME:";
+    (void)estlsi_link_say(l, "+CIPSNTPTIME?", NULL, ESTLSI_LINK_ANSWER_MS);
+}
+
+static void estlsi_link_clock_end(estls_link *l, int rc)
+{
+    l->cmd.done = estlsi_link_done;
+    l->cmd.event = estlsi_link_line;
+    l->step = 0;
+    estlsi_link_end(l, rc);
+}
+
+static void estlsi_link_clock_done(estls_at_cmd *cmd, int rc)
+{
+    estls_link *l = estlsi_link_whose(cmd);
+
+    if (rc == ESTLS_BUSY) { /* a second is over; see estlsi_link_pause */
+        if (l->tries++ == ESTLSI_LINK_SNTP_S ||
+            l->tries * 1000u > estlsi_core_timeout(l->d)) {
+            estlsi_link_clock_end(l, ESTLS_E_CLOCK);
+        } else {
+            estlsi_link_clock_ask(l);
+        }
+    } else if (rc || l->clock) {
+        estlsi_link_clock_end(l, rc);
+    } else if (l->step == 0) {
+        estlsi_link_clock_ask(l);
+    } else {
+        l->step = ESTLSI_LINK_PAUSE;
+        l->t0 = estlsi_link_now(l);
+    }
+}
+
+static void estlsi_link_clock_line(estls_at_cmd *cmd, const estls_at_event *ev)
+{
+    estls_link *l = estlsi_link_whose(cmd);
+
+    if (ev->kind == ESTLS_AT_LINE && !ev->overlong && ev->len > 13 &&
+        l->step == 1) {
+        l->clock = estls_time(ev->text + 13, ev->len - 13);
+        l->clock_t0 = estlsi_link_now(l);
+    }
 }
 
 ESTLS_API int estls_link_clock(estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
-    return l->d->sntp ? estlsi_link_run(l, ESTLSI_LINK_CLOCK)
-                      : (int)ESTLS_E_ARG;
+    const int rc = estlsi_link_usable(l);
+
+    if (rc) { return rc; }
+    if (!l->d->sntp) { return ESTLS_E_ARG; }
+    estlsi_link_start(l, ESTLSI_LINK_CLOCK, ESTLS_LINKS);
+    l->clock = 0;
+    l->step = 0;
+    l->cmd.done = estlsi_link_clock_done;
+    l->cmd.event = estlsi_link_clock_line;
+    (void)estlsi_link_say(l, "+CIPSNTPCFG=1,0,\"t\"", l->d->sntp, /* UTC */
+                          ESTLSI_LINK_ANSWER_MS);
+    return ESTLS_OK;
 }
 
 ESTLS_API uint32_t estls_link_time(const estls_link *l)
 {
-    if (l->self != estlsi_core_mark(l) || !l->clock) { return 0; }
+    if (!estlsi_core_is(l) || !l->clock) { return 0; }
     return l->clock + (uint32_t)(estlsi_link_now(l) - l->clock_t0) / 1000;
+}
+
+/* An operation waits for its next command: wakes it after a second. */
+static void estlsi_link_pause(estls_link *l)
+{
+    if (l->step == ESTLSI_LINK_PAUSE &&
+        estlsi_core_late(&l->d->uart, l->t0, 1000)) {
+        l->cmd.done(&l->cmd, ESTLS_BUSY);
+    }
+}
+
+/* -- dial and hangup ------------------------------------------------------- */
+
+/* Open, and the peer has not closed it? */
+static int estlsi_link_up(const estlsi_port *port)
+{
+    return (port->flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_EOF)) ==
+           ESTLSI_LINK_OPEN;
 }
 
 ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
                               uint8_t id)
 {
-    estls_at_builder c;
-    int rc;
+    const int rc = estlsi_link_usable(l);
 
-    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
-    if (!host || !estlsi_core_text_ok(host, 255) || !port ||
-        id >= ESTLS_LINKS || (id && !l->d->mux)) {
+    if (rc) { return rc; }
+    if (!host || !*host || !port || id >= ESTLS_LINKS || (id && !l->d->mux)) {
         return ESTLS_E_ARG;
     }
-    if ((l->port[id].flags & (ESTLSI_LINK_OPEN | ESTLSI_LINK_EOF)) ==
-        ESTLSI_LINK_OPEN) {
-        return ESTLS_E_STATE;
-    }
-    rc = estlsi_link_start(l, ESTLSI_LINK_DIAL);
-    if (rc) { return rc; }
-    l->port_op = (int8_t)id;
+    if (estlsi_link_up(&l->port[id])) { return ESTLS_E_STATE; }
+    estlsi_link_start(l, ESTLSI_LINK_DIAL, id);
+    l->port[id].id = id;
     l->port[id].flags = 0;
-    estlsi_link_begin(l, &c, "+CIPSTART");
-    estlsi_link_add_port(l, &c);
-    estls_at_add_text(&c, "TCP");
-    estls_at_add_text(&c, host);
-    estls_at_add_int(&c, port);
-    rc = estlsi_link_submit(l, &c, estlsi_core_timeout(l->d), ESTLS_AT_PLAIN);
-    if (rc) { estlsi_link_end(l, rc); }
-    return rc;
+    l->asked = port;
+    return estlsi_link_say(l, "+CIPSTART=i\"TCP\",\"t\",n", host,
+                           estlsi_core_timeout(l->d));
 }
 
 ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
 {
-    estls_at_builder c;
-    int rc;
+    const int rc = estlsi_link_usable(l);
+    estlsi_port *port;
 
     if (id >= ESTLS_LINKS) { return ESTLS_E_ARG; }
-    rc = estlsi_link_usable(l);
+    port = &l->port[id];
     if (rc) {
-        if (rc == ESTLS_BUSY) { l->port[id].flags |= ESTLSI_LINK_DROPPED; }
+        if (rc == ESTLS_BUSY) { port->flags |= ESTLSI_LINK_DROPPED; }
         return rc;
     }
-    if (!(l->port[id].flags & ESTLSI_LINK_OPEN) ||
-        (l->port[id].flags & ESTLSI_LINK_EOF)) {
-        l->port[id].flags = 0;
+    if (!estlsi_link_up(port)) {
+        port->flags = 0;
         return ESTLS_OK;
     }
-    (void)estlsi_link_start(l, ESTLSI_LINK_HANGUP);
-    l->port_op = (int8_t)id;
-    l->port[id].flags &= (uint8_t)~ESTLSI_LINK_OPEN;
-    estlsi_link_begin(l, &c, "+CIPCLOSE");
-    estlsi_link_add_port(l, &c);
-    rc = estlsi_link_submit(l, &c, ESTLSI_LINK_ANSWER_MS, ESTLS_AT_PLAIN);
-    if (rc) { estlsi_link_end(l, rc); }
-    return rc;
+    estlsi_link_start(l, ESTLSI_LINK_HANGUP, id);
+    port->flags &= (uint8_t)~ESTLSI_LINK_OPEN;
+    l->asked = id;
+    return estlsi_link_say(l, "+CIPCLOSEx=n", NULL, ESTLSI_LINK_ANSWER_MS);
 }
 
-/* Payload that nobody reads any more is thrown away.  One whose reader never
- * comes back would stop the modem for ever. */
+/* Writes payload, as much as the open prompt still wants. */
+static int estlsi_link_put(estls_link *l, const void *src, size_t len)
+{
+    const estls_io *io = &l->d->uart;
+    int n;
+
+    if (!l->owed || l->at.state != ESTLSI_AT_RAW) { return 0; }
+    n = io->write(io->user, src, len < l->owed ? len : l->owed);
+    if (n < 0) {
+        estlsi_link_fail(l, ESTLS_E_IO);
+        return ESTLS_E_IO;
+    }
+    if (n) {
+        l->owed = (uint16_t)(l->owed - n);
+        l->at.t0 = estlsi_link_now(l);
+    }
+    return n;
+}
+
+/* Throws away payload that nobody reads any more, and fills a prompt whose
+ * bytes will not come: the modem still swallows as many as were announced.  A
+ * payload whose reader never comes back would stop the modem for ever. */
 static int estlsi_link_drain(estls_link *l)
 {
     char waste[16];
 
+    if (l->owed &&
+        (l->port[l->port_op].flags & (ESTLSI_LINK_EOF | ESTLSI_LINK_DROPPED))) {
+        memset(waste, 0, sizeof waste);
+        (void)estlsi_link_put(l, waste, sizeof waste);
+    }
     if (!l->at.at.left) { return 0; }
-    if (l->port_rx >= 0 &&
-        (l->port[l->port_rx].flags &
+    if ((l->port[l->port_rx].flags &
          (ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED)) == ESTLSI_LINK_OPEN) {
-        return estlsi_core_past(estlsi_link_now(l), l->at.t1,
+        return estlsi_core_late(&l->d->uart, l->at.t1,
                                 estlsi_core_timeout(l->d))
                    ? (int)ESTLS_E_TIMEOUT
                    : 0;
@@ -3347,36 +3392,15 @@ static int estlsi_link_drain(estls_link *l)
     return estls_at_read(&l->at, waste, sizeof waste);
 }
 
-/* A prompt is open, and its bytes will not come: the modem still swallows as
- * many as were announced, so it gets them, of no meaning. */
-static int estlsi_link_fill(estls_link *l)
-{
-    static const char nothing[16] = {0};
-    int n;
-
-    if (!l->owed || l->at.state != ESTLSI_AT_RAW ||
-        !(l->port[l->port_op].flags &
-          (ESTLSI_LINK_EOF | ESTLSI_LINK_DROPPED))) {
-        return 0;
-    }
-    n = l->d->uart.write(l->d->uart.user, nothing,
-                         l->owed < sizeof nothing ? l->owed : sizeof nothing);
-    if (n > 0) { l->owed = (uint16_t)(l->owed - n); }
-    return n;
-}
-
 ESTLS_API int estls_link_step(estls_link *l)
 {
     int rc;
 
-    if (l->self != estlsi_core_mark(l)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(l)) { return ESTLS_E_STATE; }
     if (l->err) { return l->err; }
     rc = estls_at_step(&l->at);
     if (rc >= 0) { rc = estlsi_link_drain(l); }
-    if (rc >= 0) { rc = estlsi_link_fill(l); }
-    if (rc < 0) {
-        estlsi_link_fail(l, rc == ESTLS_E_TIMEOUT ? rc : ESTLS_E_IO);
-    }
+    if (rc < 0) { estlsi_link_fail(l, rc); }
     estlsi_link_pause(l);
     if (l->err) { return l->err; }
     return l->op ? (int)ESTLS_BUSY : l->rc;
@@ -3384,7 +3408,7 @@ ESTLS_API int estls_link_step(estls_link *l)
 
 /* -- a port as a byte stream ----------------------------------------------- */
 
-static estls_link *estlsi_link_of(estlsi_port *port)
+ESTLSI_APART estls_link *estlsi_link_of(estlsi_port *port)
 {
     return (estls_link *)(void *)((char *)(port - port->id) -
                                   offsetof(estls_link, port));
@@ -3393,9 +3417,8 @@ static estls_link *estlsi_link_of(estlsi_port *port)
 /* Steps the modem and says whether the port is still good. */
 static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
 {
-    const int rc = estls_link_step(l);
-
-    if (rc < 0 && l->err) { return rc; }
+    (void)estls_link_step(l);
+    if (l->err) { return l->err; }
     if (port->flags & ESTLSI_LINK_FAILED) {
         return port->flags & ESTLSI_LINK_EOF ? ESTLS_E_CLOSED : ESTLS_E_NETWORK;
     }
@@ -3407,23 +3430,17 @@ static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
  * then, since a lost announcement does not come again. */
 static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
 {
-    estls_at_builder c;
-
-    if (l->op || l->at.head ||
-        !((port->flags & ESTLSI_LINK_MORE) ||
-          estlsi_core_past(estlsi_link_now(l), l->t0, ESTLSI_LINK_POLL_MS))) {
+    if (!(port->flags & ESTLSI_LINK_MORE) &&
+        !estlsi_core_late(&l->d->uart, l->t0, ESTLSI_LINK_POLL_MS)) {
         return ESTLS_OK;
     }
+    if (estlsi_link_usable(l)) { return ESTLS_OK; }
+    estlsi_link_start(l, ESTLSI_LINK_PULL, port->id);
     l->asked =
         (uint16_t)(cap > ESTLSI_LINK_SEND_MAX ? (size_t)ESTLSI_LINK_SEND_MAX
                                               : cap);
-    (void)estlsi_link_start(l, ESTLSI_LINK_PULL);
-    l->port_op = (int8_t)port->id;
     port->flags |= ESTLSI_LINK_MORE;
-    estlsi_link_begin(l, &c, "+CIPRECVDATA");
-    estlsi_link_add_port(l, &c);
-    estls_at_add_int(&c, l->asked);
-    return estlsi_link_submit(l, &c, ESTLSI_AT_STALL_MS, ESTLS_AT_PLAIN);
+    return estlsi_link_say(l, "+CIPRECVDATA=in", NULL, ESTLSI_AT_STALL_MS);
 }
 
 static int estlsi_link_read(void *user, void *dst, size_t cap)
@@ -3439,7 +3456,8 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
         if (rc < 0) { estlsi_link_fail(l, rc); }
         return rc;
     }
-    if ((port->flags & ESTLSI_LINK_EOF) && !(port->flags & ESTLSI_LINK_MORE)) {
+    if ((port->flags & (ESTLSI_LINK_EOF | ESTLSI_LINK_MORE)) ==
+        ESTLSI_LINK_EOF) {
         return ESTLS_E_CLOSED;
     }
     return l->d->push ? 0 : estlsi_link_pull(l, port, cap);
@@ -3460,12 +3478,8 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
     estls_gate ask;
     uint32_t ms;
 
-    if (!d->gate) { return ESTLS_OK; }
     if (estlsi_link_wait(l, estlsi_core_tick(&d->uart))) { return ESTLS_BUSY; }
-    ask.what = what;
-    ask.reason = 0;
-    ask.len = *len;
-    ms = d->gate(d->user, &ask);
+    ms = estlsi_link_gate(d, &ask, what, *len);
     if (ask.len < *len) { *len = ask.len; }
     l->gate_waits = ms != 0;
     l->gate_reason = ms ? ask.reason : 0;
@@ -3479,26 +3493,20 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
 static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
-    const size_t max = l->roomy ? ESTLSI_LINK_ROOMY_MAX : ESTLSI_LINK_SEND_MAX;
-    estls_at_builder c;
+    const size_t max = (size_t)ESTLSI_LINK_SEND_MAX << 2 * l->roomy;
     int again, rc;
 
     if (len > max) { len = max; }
     rc = estlsi_link_ask(l, l->d, ESTLS_GATE_SEND, &len);
     if (rc || !len) { return rc < 0 ? rc : (int)ESTLS_OK; }
     again = l->cmd.kind == ESTLS_AT_PROMPTS && l->asked == len &&
-            l->port_op == (int8_t)port->id;
-    (void)estlsi_link_start(l, ESTLSI_LINK_SEND);
-    l->port_op = (int8_t)port->id;
+            l->port_op == port->id;
+    estlsi_link_start(l, ESTLSI_LINK_SEND, port->id);
     l->owed = (uint16_t)len;
     l->asked = l->owed;
     l->sends++;
-    if (again) { return estlsi_at_queue(&l->at, &l->cmd); }
-    estlsi_link_begin(l, &c, "+CIPSEND");
-    estlsi_link_add_port(l, &c);
-    estls_at_add_int(&c, (int32_t)len);
-    return estlsi_link_submit(l, &c, estlsi_core_timeout(l->d),
-                              ESTLS_AT_PROMPTS);
+    if (again) { return estls_at_submit(&l->at, &l->cmd); }
+    return estlsi_link_say(l, "+CIPSEND=in", NULL, estlsi_core_timeout(l->d));
 }
 
 static int estlsi_link_write(void *user, const void *src, size_t len)
@@ -3506,25 +3514,13 @@ static int estlsi_link_write(void *user, const void *src, size_t len)
     estlsi_port *port = (estlsi_port *)user;
     estls_link *l = estlsi_link_of(port);
     int rc = estlsi_link_serve(l, port);
-    int n;
 
     if (rc || !len) { return rc; }
     if (port->flags & ESTLSI_LINK_EOF) { return ESTLS_E_CLOSED; }
-    if (l->op == ESTLSI_LINK_NONE && !l->at.head) {
-        return estlsi_link_announce(l, port, len);
-    }
-    if (l->op != ESTLSI_LINK_SEND || l->port_op != (int8_t)port->id ||
-        l->at.state != ESTLSI_AT_RAW || !l->owed) {
-        return 0;
-    }
-    n = l->d->uart.write(l->d->uart.user, src, len < l->owed ? len : l->owed);
-    if (n < 0) {
-        estlsi_link_fail(l, ESTLS_E_IO);
-        return ESTLS_E_IO;
-    }
-    l->owed = (uint16_t)(l->owed - n);
-    if (n) { l->at.t0 = estlsi_link_now(l); }
-    return n;
+    if (!estlsi_link_usable(l)) { return estlsi_link_announce(l, port, len); }
+    return l->op == ESTLSI_LINK_SEND && l->port_op == port->id
+               ? estlsi_link_put(l, src, len)
+               : 0;
 }
 
 static uint32_t estlsi_link_tick(void *user)
@@ -3534,13 +3530,15 @@ static uint32_t estlsi_link_tick(void *user)
 
 ESTLS_API int estls_link_io(estls_link *l, uint8_t id, estls_io *io)
 {
-    if (l->self != estlsi_core_mark(l) || id >= ESTLS_LINKS) {
-        return ESTLS_E_ARG;
-    }
+    estlsi_port *port;
+
+    if (!estlsi_core_is(l) || id >= ESTLS_LINKS) { return ESTLS_E_ARG; }
+    port = &l->port[id];
+    port->id = id;
     io->read = estlsi_link_read;
     io->write = estlsi_link_write;
     io->tick = estlsi_link_tick;
-    io->user = &l->port[id];
+    io->user = port;
     return ESTLS_OK;
 }
 
@@ -5005,9 +5003,9 @@ enum {
 #define ESTLSI_LINES(proto, end, port, rows)                                   \
     ESTLS_API const estls_proto *estls_##proto(void)                           \
     {                                                                          \
-        static const char dialogue[] = rows;                                   \
-        static const estls_proto it = {#proto, dialogue, NULL, NULL,           \
-                                       0,      end,      port};                \
+        static const char text[] = #proto "\0" rows;                           \
+        static const estls_proto it = {                                        \
+            text, text + sizeof #proto, NULL, NULL, 0, end, port};             \
         return &it;                                                            \
     }
 #define ESTLSI_ROW(name, send, done, more, no, need)                           \
@@ -5100,13 +5098,11 @@ ESTLS_API const estls_proto *estls_ldap(void)
     /* { 30 { 02 01 messageID } { 77 { 80 OID } } } */
     static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
                                   "1.3.6.1.4.1.1466.20037";
+    static const char text[] =
+        "ldap\0" ESTLSI_ROW("StartTLS", "!", "", "", "", "");
     static const estls_proto ldap = {
-        "ldap",
-        ESTLSI_ROW("StartTLS", "!", "", "", "", ""),
-        estlsi_starttls_ldap,
-        request,
-        sizeof request - 1,
-        0,
+        text,    text + sizeof "ldap", estlsi_starttls_ldap,
+        request, sizeof request - 1,   0,
         389};
 
     return &ldap;
@@ -5128,13 +5124,11 @@ ESTLS_API const estls_proto *estls_postgres(void)
 {
     /* length 8, request code 80877103 */
     static const uint8_t request[] = {0, 0, 0, 8, 4, 210, 22, 47};
+    static const char text[] =
+        "postgres\0" ESTLSI_ROW("SSLRequest", "!", "", "", "", "");
     static const estls_proto postgres = {
-        "postgres",
-        ESTLSI_ROW("SSLRequest", "!", "", "", "", ""),
-        estlsi_starttls_postgres,
-        request,
-        sizeof request,
-        0,
+        text,    text + sizeof "postgres", estlsi_starttls_postgres,
+        request, sizeof request,           0,
         5432};
 
     return &postgres;
@@ -5163,14 +5157,12 @@ ESTLS_API const estls_proto *estls_mysql(void)
      * packets of 16 MB; utf8mb4; 23 bytes of nothing */
     static const uint8_t request[36] = {32, 0, 0, 1, 0, 0x8a, 8,
                                         0,  0, 0, 0, 1, 45};
+    static const char text[] =
+        "mysql\0" ESTLSI_ROW("greeting", "", "", "", "", "")
+            ESTLSI_ROW("SSLRequest", "!", "", "", "", "");
     static const estls_proto mysql = {
-        "mysql",
-        ESTLSI_ROW("greeting", "", "", "", "", "")
-            ESTLSI_ROW("SSLRequest", "!", "", "", "", ""),
-        estlsi_starttls_mysql,
-        request,
-        sizeof request,
-        0,
+        text,    text + sizeof "mysql", estlsi_starttls_mysql,
+        request, sizeof request,        0,
         3306};
 
     return &mysql;
@@ -5293,10 +5285,7 @@ enum { /* the parts of a command in the dialogue */
 
 static const char *estlsi_starttls_part(const estls_starttls *s, uint8_t part)
 {
-    const char *p = s->now;
-
-    while (part--) { p += strlen(p) + 1; }
-    return p;
+    return estlsi_core_nth(s->now, part);
 }
 
 /* Builds what the command sends. */
@@ -5660,7 +5649,7 @@ ESTLS_API int estls_open(estls *s, const estls_desc *d)
     uint32_t now;
     int rc = estlsi_session_prepare(s, d);
 
-    if (!rc && (d->no_modem || !d->sntp)) {
+    if (!rc && (d->no_modem || !d->clock)) {
         rc = estlsi_tls_clock(&s->starttls.tls, &now);
     }
     if (!rc && !d->no_modem) {
@@ -5792,9 +5781,7 @@ static int estlsi_session_dialled(const estls *s)
         ESTLSI_LINK_OPEN) {
         return ESTLS_OK;
     }
-    if (l->op == ESTLSI_LINK_DIAL && l->port_op == (int8_t)id) {
-        return ESTLS_BUSY;
-    }
+    if (l->op == ESTLSI_LINK_DIAL && l->port_op == id) { return ESTLS_BUSY; }
     return l->op || !l->rc ? (int)ESTLS_E_NETWORK : l->rc;
 }
 
@@ -5820,7 +5807,7 @@ static int estlsi_session_next(estls *s)
     if (rc && s->modem == &s->link && s->phase < ESTLSI_DIAL) { return rc; }
     switch (s->phase) {
     case ESTLSI_SETUP: return d->ssid ? estls_link_join(s->modem) : ESTLS_OK;
-    case ESTLSI_JOIN: return d->sntp ? estls_link_clock(s->modem) : ESTLS_OK;
+    case ESTLSI_JOIN: return d->clock ? d->clock(s->modem) : (int)ESTLS_OK;
     case ESTLSI_CLOCK:
         rc = estlsi_session_may_dial(s);
         return rc ? rc : estlsi_session_dial(s);
@@ -5932,9 +5919,8 @@ ESTLS_API int estls_close(estls *s)
 
 static const char *estlsi_session_doing(const estls *s)
 {
-    static const char *const names[] = {"setup", "join",   "clock",
-                                        "dial",  NULL,     "open",
-                                        "close", "hangup", "closed"};
+    static const char names[][7] = {"setup", "join",  "clock",  "dial",  "",
+                                    "open",  "close", "hangup", "closed"};
 
     if (s->phase == ESTLSI_CLOCK && s->modem != &s->link) { return "dial"; }
     if (s->phase != ESTLSI_PREAMBLE) { return names[s->phase]; }
@@ -6023,13 +6009,12 @@ enum {
 
 ESTLS_API const char *estls_tx_reason(uint8_t reason)
 {
-    switch (reason) {
-#define ESTLSI_CASE(name, text)                                                \
-    case ESTLS_TX_##name: return text;
-        ESTLSI_TX_REASONS(ESTLSI_CASE)
-#undef ESTLSI_CASE
-    default: return "?";
-    }
+#define ESTLSI_TEXT(name, text) text "\0"
+    static const char texts[] = ESTLSI_TX_REASONS(ESTLSI_TEXT) "?";
+#undef ESTLSI_TEXT
+
+    if (reason > ESTLSI_TX_REASONS_END) { reason = ESTLSI_TX_REASONS_END; }
+    return estlsi_core_nth(texts, reason);
 }
 
 /* -- arithmetic of 32 bits ------------------------------------------------- */

@@ -176,7 +176,10 @@ static error_t parse_session(int key, char *arg, struct argp_state *state)
         desc->ssid = arg;
         desc->password = getenv("ESTLS_WIFI_PASSWORD");
         break;
-    case OPT_SNTP: desc->sntp = arg; break;
+    case OPT_SNTP:
+        desc->sntp = arg;
+        desc->clock = estls_link_clock;
+        break;
     case OPT_PUSH: desc->push = 1; break;
     case OPT_MUX:
         desc->mux = 1;

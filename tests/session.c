@@ -309,6 +309,7 @@ static void modem_clock(void)
         r.modem.unix_time = RIG_UNIX_TIME;
         r.modem.sntp_ms = 4000;
         r.d.sntp = "pool.example.test";
+        r.d.clock = estls_link_clock;
         r.d.unix_time = modem_time;
         CHECK_INT(rig_connect(&r), ESTLS_OK);
         CHECK(modem_time(&r) - RIG_UNIX_TIME < 60);

@@ -286,6 +286,7 @@ static void case_35_clock(void)
         if (!road_is_modem(road)) { continue; }
         attack_begin(road, NULL, "SNTP has no time");
         r.d.sntp = "pool.example.test";
+        r.d.clock = estls_link_clock;
         r.d.unix_time = no_modem_time;
         attack_got(attack_connect(), ERR(CLOCK));
         REQUIRE(r.w.connections == 0);
