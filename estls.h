@@ -124,8 +124,11 @@
 
 #if defined __GNUC__
 #define ESTLSI_CHECKED __attribute__((warn_unused_result))
+/* Not inlined: its large locals would lie below an elliptic curve, too. */
+#define ESTLSI_APART __attribute__((noinline))
 #else
 #define ESTLSI_CHECKED
+#define ESTLSI_APART
 #endif
 
 #ifdef __cplusplus
@@ -4014,7 +4017,7 @@ static void estlsi_tls_tag(const estls_tls *t, const estls_saved *saved,
     estlsi_tls_wipe(&id, sizeof id); /* it holds the end of the state */
 }
 
-static void estlsi_tls_save(const estls_tls *t)
+ESTLSI_APART static void estlsi_tls_save(const estls_tls *t)
 {
     br_ssl_session_parameters pp;
     estls_saved *saved = t->d->saved;
