@@ -3425,6 +3425,14 @@ static int estlsi_link_serve(estls_link *l, const estlsi_port *port)
     return port->flags & ESTLSI_LINK_OPEN ? (int)ESTLS_OK : ESTLS_E_STATE;
 }
 
+/* Most bytes that one command moves. */
+static size_t estlsi_link_most(const estls_link *l, size_t len)
+{
+    const size_t max = (size_t)ESTLSI_LINK_SEND_MAX << 2 * l->roomy;
+
+    return len < max ? len : max;
+}
+
 /* Fetches what the modem holds, as much as the reader wants and no more: what
  * nobody reads would keep the modem's answers from being seen.  Polls now and
  * then, since a lost announcement does not come again. */
@@ -3436,9 +3444,7 @@ static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
     }
     if (estlsi_link_usable(l)) { return ESTLS_OK; }
     estlsi_link_start(l, ESTLSI_LINK_PULL, port->id);
-    l->asked =
-        (uint16_t)(cap > ESTLSI_LINK_SEND_MAX ? (size_t)ESTLSI_LINK_SEND_MAX
-                                              : cap);
+    l->asked = (uint16_t)estlsi_link_most(l, cap);
     port->flags |= ESTLSI_LINK_MORE;
     return estlsi_link_say(l, "+CIPRECVDATA=in", NULL, ESTLSI_AT_STALL_MS);
 }
@@ -3493,10 +3499,9 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
 static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
-    const size_t max = (size_t)ESTLSI_LINK_SEND_MAX << 2 * l->roomy;
     int again, rc;
 
-    if (len > max) { len = max; }
+    len = estlsi_link_most(l, len);
     rc = estlsi_link_ask(l, l->d, ESTLS_GATE_SEND, &len);
     if (rc || !len) { return rc < 0 ? rc : (int)ESTLS_OK; }
     again = l->cmd.kind == ESTLS_AT_PROMPTS && l->asked == len &&
@@ -4177,7 +4182,7 @@ static void estlsi_tls_tag(const estls_tls *t, const estls_saved *saved,
     estlsi_tls_wipe(&id, sizeof id); /* it holds the end of the state */
 }
 
-static void estlsi_tls_save(const estls_tls *t)
+ESTLSI_APART void estlsi_tls_save(const estls_tls *t)
 {
     br_ssl_session_parameters pp;
     estls_saved *saved = t->d->saved;
@@ -4564,9 +4569,9 @@ static int estlsi_tls_ack(estls_tls *t)
     return 1;
 }
 
-/* In half duplex BearSSL takes nothing while it sends.  A record's header is
- * taken all the same: the modem may be about to hand it over, and does
- * nothing else until somebody does. */
+/* BearSSL takes nothing while it holds data for the application and, in half
+ * duplex, while it sends.  A record's header is taken all the same: the modem
+ * may be about to hand it over, and does nothing else until somebody does. */
 static int estlsi_tls_peek(estls_tls *t)
 {
     const size_t room = sizeof t->head - t->head_len;
@@ -4579,17 +4584,27 @@ static int estlsi_tls_peek(estls_tls *t)
 }
 
 /* Fills the place that BearSSL names, from the header that was taken early or
- * from the stream. */
+ * from the stream; there the header behind a record comes along, for which a
+ * modem would be asked once more. */
 static int estlsi_tls_fill(estls_tls *t, uint8_t *place, size_t n)
 {
-    const int head = t->head_len;
+    const size_t room = (size_t)(t->d->iobuf + t->d->iobuf_cap - place) - n;
+    const size_t more =
+        n > sizeof t->head && !t->stage_len ? sizeof t->head : 0;
+    int k = t->head_len;
 
-    if (head) {
-        memcpy(place, t->head, (size_t)head);
+    if (k) {
+        memcpy(place, t->head, (size_t)k);
         t->head_len = 0;
-        return head;
+        return k;
     }
-    return t->io.read(t->io.user, place, n);
+    k = t->io.read(t->io.user, place, room < more ? n : n + more);
+    if (k > 0 && (size_t)k > n) {
+        t->head_len = (uint8_t)((size_t)k - n);
+        memcpy(t->head, place + n, t->head_len);
+        k = (int)n;
+    }
+    return k;
 }
 
 /* Moves bytes from the stream into the place that BearSSL asks for, and lets it
@@ -4604,7 +4619,7 @@ static int estlsi_tls_in(estls_tls *t)
     int k, rc;
 
     if (t->pending) { return estlsi_tls_ack(t); }
-    if (!place) { return t->d->obuf ? 0 : estlsi_tls_peek(t); }
+    if (!place) { return estlsi_tls_peek(t); }
     if (t->stage_len && place < t->stage && place + n > t->stage) {
         return 0; /* the record would run into the stage */
     }

@@ -1298,6 +1298,106 @@ static void records_fill_sends(void)
     }
 }
 
+/* A server that answers one byte with a stream of text. */
+static void begin_download(int generation, uint16_t iobuf_cap,
+                           const struct smtpd_step *script, size_t steps)
+{
+    rig_init(&r, generation, "ec");
+    r.d.iobuf_cap = iobuf_cap;
+    r.d.proto = estls_direct;
+    r.server.direct = true;
+    r.server.script = script;
+    r.server.step_count = steps;
+}
+
+/* Writes text and sends it, without a look at what comes. */
+static int send_only(const char *text, size_t len)
+{
+    const uint32_t t0 = r.w.now;
+    size_t off = 0;
+    int n = 0;
+
+    while (off < len && n >= 0 && r.w.now - t0 < 10000) {
+        n = estls_write(&r.net, text + off, len - off);
+        off += (size_t)(n > 0 ? n : 0);
+        if (!n) { world_idle(&r.w); }
+    }
+    return off < len ? (int)ESTLS_BUSY : rig_step(&r);
+}
+
+/* Reads until len bytes have come. */
+static size_t receive(char *dst, size_t len)
+{
+    const uint32_t t0 = r.w.now;
+    size_t got = 0;
+    int n = 0;
+
+    while (got < len && n >= 0 && r.w.now - t0 < 10000) {
+        n = estls_read(&r.net, dst + got, len - got);
+        got += (size_t)(n > 0 ? n : 0);
+        if (!n) { world_idle(&r.w); }
+    }
+    return got;
+}
+
+/* A record comes with the header of the next: one command for each, where
+ * that may bring so much. */
+static void a_pull_for_each_record(void)
+{
+    static const struct {
+        uint16_t iobuf_cap;
+        uint8_t generation;
+        uint8_t records; /* in 64,000 bytes */
+    } rows[] = {{837, 2, 125}, {1349, 2, 63}, {2373, 3, 32}};
+    static char text[64000], got[64000];
+    const struct smtpd_step script = {
+        {0, 0}, {text, sizeof text}, SMTPD_CONTINUE, 1, 0};
+    uint32_t pulls;
+    size_t i;
+
+    for (i = 0; i < sizeof text; i++) { text[i] = (char)(i * 40503u >> 8); }
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin_download(rows[i].generation, rows[i].iobuf_cap, &script, 1);
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK_INT(send_only("?", 1), ESTLS_OK);
+        pulls = espat_count(r.w.modem, ESPAT_IPD);
+        CHECK_INT(receive(got, sizeof got), sizeof got);
+        pulls = espat_count(r.w.modem, ESPAT_IPD) - pulls;
+        CHECK(memcmp(got, text, sizeof got) == 0);
+        /* the first header has a command of its own */
+        CHECK_INT(pulls, 1 + rows[i].records);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+}
+
+/* The header behind a record waits in the modem, and nobody reads any more:
+ * what is written must get past it, in half and in full duplex. */
+static void a_writer_that_does_not_read(void)
+{
+    static char text[2000];
+    const struct smtpd_step script[] = {
+        {{0, 0}, {text, sizeof text}, SMTPD_CONTINUE, 1, 0},
+        {{0, 0}, {0, 0}, SMTPD_CONTINUE, 600, 0}};
+    char got[512];
+    int generation, full;
+
+    for (generation = 2; generation <= RIG_GENERATIONS; generation++) {
+        for (full = 0; full < 2; full++) {
+            begin_download(generation, ESTLS_IOBUF_MIN, script, 2);
+            r.d.obuf = full ? r.obuf : NULL;
+            r.d.obuf_cap = full ? sizeof r.obuf : 0;
+            CHECK_INT(rig_connect(&r), ESTLS_OK);
+            CHECK_INT(send_only("?", 1), ESTLS_OK);
+            r.w.read_max = 512 + 16; /* a record, without the header behind */
+            CHECK_INT(receive(got, full ? 1 : sizeof got),
+                      full ? 1 : sizeof got);
+            CHECK_INT(send_only(text, 600), ESTLS_OK);
+            rig_end(&r);
+        }
+    }
+}
+
 static const estls_proto *own_proto;
 
 static const estls_proto *own(void)
@@ -1402,6 +1502,8 @@ int main(int argc, char **argv)
     RUN(closed_while_sending);
     RUN(line_for_the_host);
     RUN(records_fill_sends);
+    RUN(a_pull_for_each_record);
+    RUN(a_writer_that_does_not_read);
     RUN(patterns);
     return check_end();
 }
