@@ -41,7 +41,7 @@ help:
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
 	@echo 'make size          RAM and code on Cortex-M, as a table'
-	@echo 'make bench         instructions: the parser, the handshake, FTP'
+	@echo 'make bench         instructions, stack and bytes, against others (3 min)'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
@@ -106,20 +106,28 @@ BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) \
 $(B)/asan/% $(B)/plain/% $(B)/fast/%: MODE = $(ASAN)
 $(B)/plain/%: MODE = $(PLAIN)
 $(B)/fast/%: MODE = $(FAST)
-# callgrind loses a function that ends in a jump to another
-$(B)/fast/bench_%: MODE = $(FAST) -fno-optimize-sibling-calls
 
 $(foreach s,$(SUITES_AT),$(foreach m,asan plain fast,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(HEADERS))))
-$(foreach s,$(SUITES_WORLD) fault bench_tls,$(foreach m,asan plain fast,\
+$(foreach s,$(SUITES_WORLD) fault,$(foreach m,asan plain fast,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD) $(HEADERS))))
 $(B)/asan/espat: tests/modem/test_espat.c tests/modem/espat.c $(HEADERS)
 $(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER) $(HEADERS)
-$(foreach s,$(SUITES_FTP) bench_ftp,$(foreach m,asan plain fast,\
+$(foreach s,$(SUITES_FTP),$(foreach m,asan plain fast,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(FTP_RIG) $(HEADERS))))
 $(B)/asan/attacks: $(wildcard tests/attacks/*.c) $(FTP_RIG) $(HEADERS)
 
-$(BINARIES) $(B)/fast/bench_tls $(B)/fast/bench_ftp:
+BENCHES = $(addprefix $(B)/bench/, handshake bulk links stack ftp job)
+# callgrind loses a function that ends in a jump to another
+$(B)/bench/%: MODE = $(FAST) -fno-optimize-sibling-calls
+# as firmware
+$(B)/bench/stack: MODE = -Os
+$(addprefix $(B)/bench/, handshake bulk links stack): $(B)/bench/%: \
+	tests/bench/%.c tests/bench/client.c $(WORLD) $(HEADERS)
+$(B)/bench/ftp: tests/bench/ftp.c $(FTP_RIG) $(HEADERS)
+$(B)/bench/job: tests/bench/job.c
+
+$(BINARIES) $(BENCHES):
 	@mkdir -p $(@D)
 	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
 
@@ -190,10 +198,10 @@ mcu:
 	@tests/mcu/mcu.sh $(B) $(PKI)
 
 bench:
-	@tests/deps.sh $(PACKAGES) valgrind
-	@$(MAKE) -s --no-print-directory $(B)/fast/bench_tls \
-		$(B)/fast/bench_ftp $(PKI)/done
-	@tests/bench.sh $(B) $(PKI)
+	@tests/deps.sh $(PACKAGES) valgrind swaks
+	@$(MAKE) -s --no-print-directory -j2 $(BENCHES) \
+		$(addprefix $(B)/, mail smtpd espat) $(PKI)/done
+	@CC='$(CC)' tests/bench/run.sh $(B) $(PKI)
 
 SEED = 1
 CELLS = 40

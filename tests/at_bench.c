@@ -30,7 +30,7 @@ static void feed(estls_at *at, const char *p, size_t n, size_t chunk)
 int main(int argc, char **argv)
 {
     estls_at at;
-    char line[128];
+    char line[512];
     FILE *f = argc > 2 ? fopen(argv[1], "rb") : NULL;
     size_t n, chunk;
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # tables.sh [--check] - writes the generated tables into README.md, between
 # their markers; or tells whether they are as they would be written. Those of
-# attacks, servers and power are what make test, make test-servers and make
-# power left in build/; where they have not run, what is there is kept.
+# attacks, servers, power and bench are what make test, make test-servers, make
+# power and make bench left in build/; where they have not run, what is there
+# is kept.  So is bench by --check: its counts are of one machine.
 set -eu
 
 dir=$(mktemp -d)
@@ -34,8 +35,8 @@ if command -v arm-none-eabi-gcc >/dev/null; then
 else
     keep size
 fi
-for name in attacks servers power; do
-    if [ -s build/$name.md ]; then
+for name in attacks servers power bench; do
+    if [ -s build/$name.md ] && [ "$name${1:-}" != bench--check ]; then
         cp build/$name.md "$dir/$name.md"
     else
         keep $name
@@ -54,7 +55,7 @@ fill() {
 }
 
 fill errors <README.md | fill size | fill attacks | fill servers |
-    fill power >"$dir/README.md"
+    fill power | fill bench >"$dir/README.md"
 if [ "${1:-}" = --check ]; then
     diff -u README.md "$dir/README.md"
 else

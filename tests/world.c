@@ -72,7 +72,16 @@ static void net_close(void *user, int id)
 
 static const struct espat_net network = {net_open, net_send, net_close};
 
-/* Moves what servers have to say into the modem. */
+/* What a server has to say. */
+static size_t world_say(world *w, int id, void *dst, size_t cap)
+{
+    const size_t n = smtpd_output(w->server[id], dst, cap);
+
+    w->tcp_rx += (uint32_t)n;
+    return n;
+}
+
+/* Moves it into the modem. */
 static void world_network(world *w)
 {
     uint8_t bytes[1460];
@@ -82,8 +91,7 @@ static void world_network(world *w)
     for (id = 0; w->modem && id < WORLD_LINKS; id++) {
         if (!w->server[id]) { continue; }
         room = espat_net_room(w->modem, id);
-        n = smtpd_output(w->server[id], bytes,
-                         room < sizeof bytes ? room : sizeof bytes);
+        n = world_say(w, id, bytes, room < sizeof bytes ? room : sizeof bytes);
         espat_net_data(w->modem, id, bytes, n);
         if (!n && room && smtpd_closed(w->server[id])) {
             net_close(w, id);
@@ -102,7 +110,7 @@ static int world_fails(world *w)
 static size_t world_produce(world *w, int id, void *dst, size_t cap)
 {
     return w->modem ? espat_output(w->modem, dst, cap)
-                    : smtpd_output(w->server[id], dst, cap);
+                    : world_say(w, id, dst, cap);
 }
 
 static int uart_read(void *user, void *dst, size_t cap)

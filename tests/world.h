@@ -45,6 +45,7 @@ typedef struct world {
     uint32_t uart_rx; /* bytes to the host */
     uint32_t uart_tx;
     uint32_t tcp_tx;      /* bytes that the servers received */
+    uint32_t tcp_rx;      /* bytes that they sent */
     uint32_t connections; /* that were opened */
     char dialled[256];    /* the host that the modem was told */
     /* A copy of what a server received, for the search of clear text. */
