@@ -13,6 +13,7 @@
 #     of more than 63 bytes; SHA-384 and SHA-512 in the handshake, which then
 #     are as if never set; numbers above P-256 and RSA 2048, and so the curves
 #     P-384 and P-521.
+# With -D__flash= it builds for other cores, where that room counts as well.
 #
 # Each change is checked: a BearSSL that does not look as expected is an error.
 set -eu

@@ -1,6 +1,7 @@
 /* qemu_host.c - runs the job in QEMU, its UART wired to a modem (peer.h), in
  * real time. UART, console and monitor are sockets that only the two hold; the
- * emulator ends when this does. */
+ * emulator ends when this does. A job for the PC (native.c) runs as it is, for
+ * one session. */
 #include "host.h"
 
 #include <elf.h>
@@ -61,47 +62,54 @@ static const char *emulator_name(void)
     FILE *f = fopen(host.program, "rb");
     const int whole = f && fread(&header, sizeof header, 1, f) == 1;
 
-    if (!f || !whole) { errx(1, "%s: no program", host.program); }
-    fclose(f);
+    if (f) { fclose(f); }
+    if (!whole) { errx(1, "%s: no program", host.program); }
     switch (header.e_machine) {
     case EM_ARM: return "qemu-system-arm";
     case EM_RISCV: return "qemu-system-riscv32";
-    default: errx(1, "%s: for no core that is known", host.program);
+    default: return host.program;
     }
 }
 
+static void arguments(const char **argv, const char *uart, const char *monitor)
+{
+    const char *const all[] = {"-M",
+                               host.machine,
+                               "-bios",
+                               "none",
+                               "-kernel",
+                               host.program,
+                               "-display",
+                               "none",
+                               "-chardev",
+                               uart,
+                               "-serial",
+                               "chardev:uart",
+                               "-chardev",
+                               monitor,
+                               "-mon",
+                               "monitor",
+                               "-semihosting-config",
+                               "enable=on,target=native",
+                               plugin ? "-plugin" : NULL,
+                               plugin,
+                               NULL};
+
+    memcpy(argv, all, sizeof all);
+}
+
+/* In the child. */
 static void execute(const char *name, pid_t parent)
 {
     char uart[40], monitor[40];
-    const char *argv[] = {name,
-                          "-M",
-                          host.machine,
-                          "-kernel",
-                          "",
-                          "-display",
-                          "none",
-                          "-bios",
-                          "none",
-                          "-chardev",
-                          uart,
-                          "-serial",
-                          "chardev:uart",
-                          "-chardev",
-                          monitor,
-                          "-mon",
-                          "monitor",
-                          "-semihosting-config",
-                          "enable=on,target=native",
-                          plugin ? "-plugin" : NULL,
-                          plugin,
-                          NULL};
+    const char *argv[32] = {name};
 
-    argv[4] = host.program;
-    snprintf(uart, sizeof uart, "socket,id=uart,fd=%d", far[UART]);
-    snprintf(monitor, sizeof monitor, "socket,id=monitor,fd=%d", far[MONITOR]);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) { _exit(1); }
-    dup2(open("/dev/null", O_RDWR | O_CLOEXEC), STDIN_FILENO);
+    snprintf(uart, sizeof uart, "socket,id=uart,fd=%d", far[UART]);
+    snprintf(monitor, sizeof monitor, "socket,id=monitor,fd=%d", far[MONITOR]);
+    if (name != host.program) { arguments(argv + 1, uart, monitor); }
+    dup2(far[UART], STDIN_FILENO);
     dup2(far[CONSOLE], STDOUT_FILENO);
     dup2(far[CONSOLE], STDERR_FILENO);
     fcntl(far[UART], F_SETFD, 0);
@@ -253,5 +261,6 @@ static const struct host_simulator qemu = {
 
 int main(int argc, char **argv)
 {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     return host_main(argc, argv, &qemu);
 }
