@@ -3143,7 +3143,7 @@ static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
         return;
     }
     estls_at_fields_of(&fields, ev->text, ev->len);
-    (void)estls_at_field(&fields, &field);
+    if (!estls_at_field(&fields, &field)) { return; }
     if (l->step == ESTLSI_JOIN_NOW) {
         (void)estls_at_uint(&field, &l->reason);
     } else {

@@ -151,7 +151,7 @@ at_most "$(percentile 50 3)" 12 "lines per function, median"
 at_most "$(percentile 95 3)" 40 "lines per function, 95 of 100"
 at_most "$(percentile 100 3)" 60 "lines per function, longest, $(longest 3)"
 at_most "$(percentile 100 4)" 16 "McCabe number, highest, $(longest 4)"
-at_most "$(wc -l <"$header")" 7520 "lines of $header"
+at_most "$(wc -l <"$header")" 7900 "lines of $header"
 awk -v f="$header" 'length > 80 { print f ":" FNR }' "$header" >"$dir/wide"
 empty "$dir/wide" "no line over 80 columns"
 
@@ -190,11 +190,18 @@ types=$(grep -oE '(^typedef struct|^\}|^typedef .*[ *]) ?estls_[a-z0-9_]+;' \
 tx_functions=$(grep -cE 'ESTLS_API .*estls_tx_[a-z_]+\(' \
     "$dir/functions_declared")
 tx_types=$(grep -cE '^\} estls_tx(_[a-z]+)?;' "$dir/bare_declarations")
-functions=$((functions - tx_functions)) types=$((types - tx_types))
+# So has the seed keeper, which many programs do without.
+seed_functions=$(grep -cE 'ESTLS_API .*estls_seed_[a-z_]+\(' \
+    "$dir/functions_declared")
+seed_types=$(grep -cE '^\} estls_seed(_[a-z]+)?;' "$dir/bare_declarations")
+functions=$((functions - tx_functions - seed_functions))
+types=$((types - tx_types - seed_types))
 at_most "$((functions + types))" 70 \
     "public identifiers ($functions functions, $types types; values of a field as one)"
 at_most "$((tx_functions + tx_types))" 25 \
     "public identifiers of >>tx ($tx_functions functions, $tx_types types)"
+at_most "$((seed_functions + seed_types))" 3 \
+    "public identifiers of the seed keeper"
 grep -E '^ *#|defined ' "$dir/bare" |
     grep -oE '(define|defined|ifdef|ifndef|undef) +ESTLS_[A-Z_]+' |
     grep -oE 'ESTLS_[A-Z_]+' | sort -u >"$dir/macros"

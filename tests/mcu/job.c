@@ -1,14 +1,18 @@
 /* job.c - the main job, as a sensor does it: wakes up, mails a reading over
  * STARTTLS, keeps the TLS session in retained RAM, sleeps.
  *
- *     JOB_CHAIN    trust by certificate; else by the server's key
- *     JOB_PROFILE  the cipher suites; else estls_small */
+ *     JOB_CHAIN  trust by certificate; else by the server's key
+ *     JOB_GCM    AES-128-GCM, for servers without ChaCha20; else ChaCha20-Poly1305 */
+#include <bearssl.h>
+
 #define ESTLS_STATIC
 #define ESTLS_IMPLEMENTATION
-#ifndef JOB_PROFILE
-#define JOB_PROFILE estls_small
+#ifdef JOB_GCM
+static void gcm(br_ssl_client_context *client);
+#define ESTLS_PROFILE gcm
+#else
+#define ESTLS_PROFILE estls_small
 #endif
-#define ESTLS_PROFILE JOB_PROFILE
 #include "../../estls.h"
 
 #include "../../examples/smtp.h"
@@ -17,6 +21,26 @@
 #include "anchors.h" /* made for the run, as pin.h */
 #else
 #include "pin.h"
+#endif
+
+#ifdef JOB_GCM
+/* A profile of one's own. */
+static void gcm(br_ssl_client_context *client)
+{
+    static const uint16_t suites[] = {
+        BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256};
+    br_ssl_engine_context *eng = &client->eng;
+
+    br_ssl_engine_set_suites(eng, suites, 1);
+    br_ssl_engine_set_ec(eng, &br_ec_p256_m31);
+    br_ssl_engine_set_ecdsa(eng, &br_ecdsa_i31_vrfy_asn1);
+    br_ssl_engine_set_aes_ctr(eng, &br_aes_ct_ctr_vtable);
+    br_ssl_engine_set_ghash(eng, &br_ghash_ctmul32);
+    br_ssl_engine_set_gcm(eng, &br_sslrec_in_gcm_vtable,
+                          &br_sslrec_out_gcm_vtable);
+    br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_prf_sha256(eng, &br_tls12_sha256_prf);
+}
 #endif
 
 static estls net;

@@ -1,11 +1,11 @@
 #!/bin/bash
-# library.sh SOURCE ARCHIVE CC FLAGS... - what a client with the profile
-# estls_small takes of BearSSL, as ARCHIVE. Does nothing if that is there.
+# library.sh SOURCE ARCHIVE CC FLAGS... - what a client without RSA takes of
+# BearSSL, as ARCHIVE. Does nothing if that is there and not older.
 set -eu
 
 source=$1 archive=$2 cc=$3
 shift 3
-[ ! -e "$archive" ] || exit 0
+[ ! "$archive" -nt "$source/inc/bearssl_ssl.h" ] || exit 0
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 cd "$source/src"
@@ -14,7 +14,8 @@ printf '%s\n' codec/{ccopy,dec32be,enc32be}.c \
     ec/ecdsa_i[13][15]_bits.c hash/{multihash,sha2small}.c \
     int/{i[13][15]_*,i32_div32}.c mac/hmac.c rand/{hmac_drbg,sysrng}.c \
     ssl/{prf,prf_sha256,ssl_client,ssl_engine,ssl_hs_client}.c \
-    ssl/ssl_rec_chapol.c x509/x509_minimal.c symcipher/chacha20_ct.c \
+    ssl/ssl_rec_{chapol,gcm}.c hash/ghash_ctmul32.c \
+    symcipher/aes_{common,ct,ct_enc,ct_ctr}.c x509/x509_minimal.c symcipher/chacha20_ct.c \
     symcipher/poly1305_{ctmul,ctmul32,i15}.c |
     xargs -P 2 -I '{}' sh -c '
         from=$1 to=$2/$(basename "$1" .c).o

@@ -1,21 +1,13 @@
 #!/bin/bash
-# qemu.sh BUILD BEARSSL PKI - the main job (job.c) on 32-bit machines in QEMU:
+# qemu.sh BUILD PKI - the main job (job.c) on 32-bit machines in QEMU:
 # built, run with a modem and a server, its output compared with the PC's; then
-# the same with bad input and power cuts. BEARSSL is the source of BearSSL 0.6,
-# unpacked. Writes BUILD/mcu/qemu.md, rows of a table.
-#
-# Wants BUILD/smtpd, BUILD/anchors and PKI/done.
+# the same with bad input and power cuts. Rows of a table go to
+# BUILD/mcu/qemu.md. mcu.sh has prepared BUILD/mcu.
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/lib.sh"
-[ $# -eq 3 ] || {
-    echo 'usage: qemu.sh BUILD BEARSSL PKI' >&2
-    exit 2
-}
-mkdir -p "$1/mcu/trust"
-build=$(cd "$1" && pwd) && source=$(cd "$2" && pwd) &&
-    pki=$(cd "$3" && pwd) || exit 1
+build=$(cd "$1" && pwd) && pki=$(cd "$2" && pwd) || exit 1
 mcu=$build/mcu
 begin
 
@@ -77,56 +69,29 @@ compiler() {
     cc="$cc -Os -ffunction-sections -fdata-sections"
 }
 
-# What a client of the profile estls_small takes of BearSSL.
-client_files() {
-    printf '%s\n' src/codec/{ccopy,dec32be,enc32be}.c \
-        src/ec/{ec_p256_m[13][15],ec_secp*r1,ecdsa_atr,ecdsa_i[13][15]_*}.c \
-        src/hash/{multihash,sha2small}.c src/int/{i[13][15]_*,i32_div32}.c \
-        src/mac/hmac.c src/rand/{hmac_drbg,sysrng}.c \
-        src/ssl/{prf,prf_sha256,ssl_client,ssl_engine,ssl_hs_client}.c \
-        src/ssl/ssl_rec_chapol.c src/x509/x509_minimal.c \
-        src/symcipher/{chacha20_ct,poly1305_ctmul,poly1305_ctmul32}.c |
-        grep -v _sign
-}
-
-# library CORE SOURCE: BearSSL in $library, anew if the source is younger
+# library CORE SOURCE: BearSSL, as $library
 library() {
-    library=$mcu/lib-$1-${2##*/}.a
-    [ ! "$library" -nt "$2/inc/bearssl_ssl.h" ] || return 0
-    rm -rf "$library" "$mcu/objects"
-    mkdir "$mcu/objects"
-    (cd "$2" && client_files | xargs -P 2 -I '{}' sh -c \
-        "$cc -std=gnu99 -D__flash= -DBR_USE_UNIX_TIME=0 -DBR_USE_URANDOM=0 \
-            -Iinc -Isrc -c {} -o '$mcu/objects/'\$(basename {} .c).o") &&
-        ${tools}ar rcs "$library" "$mcu"/objects/*.o || die "no $library"
-    rm -rf "$mcu/objects"
-}
-
-# small_source: a BearSSL for 8 KB in $small
-small_source() {
-    small=$mcu/small
-    [ ! -e "$small/done" ] || return 0
-    rm -rf "$small"
-    cp -r "$source" "$small"
-    sh "$top/examples/avr/bearssl_avr.sh" "$small" || die "no $small"
-    touch "$small/done"
+    library=$mcu/$1-$2.a
+    # shellcheck disable=SC2086 # a list of words
+    "$top/tests/mcu/library.sh" "$mcu/$2" "$library" $cc -std=gnu99 \
+        -D__flash= || die "no $library"
 }
 
 # job MACHINE CORE FLASH RAM KB JOB: $mcu/MACHINE-JOB.elf
 job() {
-    local bearssl=$source flags='' board=cortex_m.c macro=${1//-/_}
+    local bearssl=bearssl flags='' board=cortex_m.c macro=${1//-/_}
     local program=$mcu/$1-$6.elf
 
     compiler "$2"
     case $6 in
-    *-8k) bearssl=$small flags='-DSMTP_OUT=96 -DSMTP_REPLY=64' ;;
+    *-8k) bearssl=bearssl-8k flags='-DSMTP_OUT=96 -DSMTP_REPLY=64' ;;
     chain) flags=-DJOB_CHAIN ;;
     esac
     case $2 in rv32*) board=riscv.c ;; esac
     library "$2" "$bearssl"
     # shellcheck disable=SC2086 # lists of words
     $cc -std=gnu11 -Wall -Wextra -Werror -nostartfiles -Wl,--gc-sections \
-        -I"$bearssl/inc" -I"$mcu/trust" "-DMACHINE_$macro" $flags \
+        -I"$mcu/$bearssl/inc" -I"$mcu/trust" "-DMACHINE_$macro" $flags \
         "-Wl,--defsym=FLASH=$3,--defsym=RAM=$4,--defsym=RAM_SIZE=$5K" \
         -T "$top/tests/mcu/board32.ld" "$top/tests/mcu/job.c" \
         "$top/tests/mcu/$board" "$top/tests/mcu/board32.c" \
@@ -139,8 +104,6 @@ host_programs() {
     local gcc="${CC:-gcc} -O2 -std=gnu11 -Wall -Wextra -Werror -I$top/tests"
     local trust
 
-    "$build/anchors" --pin "$pki/ec.pem" >"$mcu/trust/pin.h" &&
-        "$build/anchors" "$pki/root.pem" >"$mcu/trust/anchors.h" || die trust
     $gcc "$top/tests/mcu/"{qemu_host,host,peer}.c "$top/tests/modem/espat.c" \
         -o "$mcu/qemu_host" || die 'no host'
     $gcc -shared -fPIC -fvisibility=hidden "$top/tests/mcu/insn.c" \
@@ -355,7 +318,6 @@ judge_bad() { if_bad_input bad_input "$@"; }
 show_figures() { figures "$1" "$2" "$5" "$6"; }
 
 host_programs
-small_source
 each job
 for trust in pin chain; do
     launch "host-$trust" host "$trust"
