@@ -29,14 +29,31 @@ lane qemu tests/mcu/qemu.sh "$build" "$pki" &
 lane units tests/mcu/units.sh "$build" &
 wait
 
+# Charge: data sheets' typical currents, 10 mA at 8 MHz and 5 V (ATmega2560),
+# 4.4 mA at 16 MHz (nRF51822), 3.7 mA at 64 MHz with DC/DC (nRF52832); and 1.3
+# cycles for an instruction of the latter two.
+charge() { # MACHINE CHIP MHZ MA CYCLES-PER-COUNT
+    awk -F ' *[|] *' -v machine="$1" -v chip="$2" -v mhz="$3" -v ma="$4" \
+        -v cpi="$5" '$2 == machine && $4 ~ /pinned/ {
+            printf "| %s, %s MHz | %s, %s |", chip, mhz, $3, $4
+            printf " %.1f | %.0f | %.2f | %.1f |\n", $8 * cpi / mhz,
+                $8 * cpi / mhz * ma, $9 * cpi / mhz, $9 * cpi / mhz * ma}' \
+        "$mcu/avr.md" "$mcu/qemu.md"
+}
 {
     cat <<'END'
-| chip | trust | flash | static RAM | stack | never touched | full, s | resumed, s |
-|---|---|--:|--:|--:|--:|--:|--:|
+| simulated | core | profile | flash | static RAM | stack | never touched | full handshake | resumed | longest step |
+|---|---|---|--:|--:|--:|--:|--:|--:|--:|
 END
-    cat "$mcu/avr.md"
-    echo
-    cat "$mcu/qemu.md"
+    cat "$mcu/avr.md" "$mcu/qemu.md"
+    cat <<'END'
+
+| chip | profile | full, s | full, mC | resumed, s | resumed, mC |
+|---|---|--:|--:|--:|--:|
+END
+    charge ATmega2560 ATmega2560 16 20 1
+    charge microbit nRF51822 16 4.4 1.3
+    charge netduinoplus2 nRF52832 64 3.7 1.3
 } >"$build/mcu.md"
 echo
 cat "$build/mcu.md"

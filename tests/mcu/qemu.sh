@@ -335,10 +335,6 @@ check "$UNTOUCHED bytes of 8 KB untouched" at_least "$(values untouched |
 each launch_bad
 each judge_bad
 
-{
-    echo '| machine | core | profile | flash | static RAM | stack' \
-        '| untouched | full handshake, Minstr | resumed | longest step |'
-    echo '|---|---|---|--:|--:|--:|--:|--:|--:|--:|'
-} >"$mcu/qemu.md"
+: >"$mcu/qemu.md"
 each show_figures
 finish

@@ -39,6 +39,7 @@ const uint32_t NEXT_TRY_MS = 60000;
 
 static estls net;
 static estls_desc d;
+static estls_seed keeper;
 static estls_saved saved; // the session, for the next mail
 static char line[ESTLS_LINE_MIN + 32];
 static uint8_t iobuf[ESTLS_IOBUF_MIN];
@@ -66,30 +67,22 @@ static uint32_t uartTick(void *)
     return millis();
 }
 
-static void derive(const uint8_t *secret, uint8_t purpose, uint8_t *out)
+// This chip has no random generator, and noise from analogRead can be guessed.
+// What nobody can guess is the secret that Provision.ino put into the EEPROM;
+// the keeper stores its successor before anything is made of it.
+static int load(void *, uint8_t slot, void *dst, size_t len)
 {
-    br_sha256_context sha;
+    uint8_t *p = (uint8_t *)dst;
 
-    br_sha256_init(&sha);
-    br_sha256_update(&sha, secret, 32);
-    br_sha256_update(&sha, &purpose, 1);
-    br_sha256_out(&sha, out);
+    for (size_t i = 0; i < len; i++) { p[i] = EEPROM.read(slot * len + i); }
+    return len;
 }
 
-// This chip has no random generator, and noise from analogRead can be guessed.
-// What nobody can guess is the secret that Provision.ino put into the EEPROM.
-// It is used once: its successor is stored before anything is made of it.
-static size_t entropy(void *, void *dst, size_t len)
+static int store(void *, uint8_t slot, const void *src, size_t len)
 {
-    uint8_t secret[32], next[32], stored[32];
+    const uint8_t *p = (const uint8_t *)src;
 
-    if (EEPROM.read(32) != 'P' || len != sizeof secret) { return 0; }
-    EEPROM.get(0, secret);
-    derive(secret, 'N', next);
-    EEPROM.put(0, next);
-    EEPROM.get(0, stored);
-    if (memcmp(stored, next, sizeof next) != 0) { return 0; }
-    derive(secret, 'E', (uint8_t *)dst);
+    for (size_t i = 0; i < len; i++) { EEPROM.update(slot * len + i, p[i]); }
     return len;
 }
 
@@ -218,7 +211,12 @@ void setup()
     d.trust = estls_pin;
     d.pin = &PIN;
     d.profile = estls_small;
-    d.entropy = entropy;
+    keeper.load = load;
+    keeper.store = store;
+    // without a secret there is no entropy, and estls_open says so
+    d.entropy = estls_seed_open(&keeper, NULL) == ESTLS_OK ? estls_seed_entropy
+                                                           : NULL;
+    d.user = &keeper;
     d.saved = &saved;
 }
 
