@@ -214,8 +214,8 @@ void setup()
     keeper.load = load;
     keeper.store = store;
     // without a secret there is no entropy, and estls_open says so
-    d.entropy = estls_seed_open(&keeper, NULL) == ESTLS_OK ? estls_seed_entropy
-                                                           : NULL;
+    d.entropy =
+        estls_seed_open(&keeper, NULL) == ESTLS_OK ? estls_seed_entropy : NULL;
     d.user = &keeper;
     d.saved = &saved;
 }
