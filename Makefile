@@ -37,7 +37,7 @@ help:
 	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
 	@echo 'make cross         cross compilers: modes, RAM and code size'
 	@echo 'make size          RAM and code on Cortex-M, as a table'
-	@echo 'make bench         instructions, stack and bytes, against others (3 min)'
+	@echo 'make bench         instructions, bytes, stack, beside others (3 min)'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
@@ -184,7 +184,7 @@ cross:
 	@tests/power/cycles.sh
 
 bench:
-	@tests/deps.sh $(PACKAGES) valgrind swaks
+	@tests/deps.sh $(PACKAGES) valgrind swaks libnet-ssleay-perl
 	@$(MAKE) -s --no-print-directory -j2 $(BENCHES) \
 		$(addprefix $(B)/, mail smtpd espat) $(PKI)/done
 	@CC='$(CC)' tests/bench/run.sh $(B) $(PKI)
