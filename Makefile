@@ -41,7 +41,7 @@ help:
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
 	@echo 'make size          RAM and code on Cortex-M, as a table'
-	@echo 'make bench         instructions, stack and bytes, against others (3 min)'
+	@echo 'make bench         instructions, bytes, stack, beside others (3 min)'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
@@ -198,7 +198,7 @@ mcu:
 	@tests/mcu/mcu.sh $(B) $(PKI)
 
 bench:
-	@tests/deps.sh $(PACKAGES) valgrind swaks
+	@tests/deps.sh $(PACKAGES) valgrind swaks libnet-ssleay-perl
 	@$(MAKE) -s --no-print-directory -j2 $(BENCHES) \
 		$(addprefix $(B)/, mail smtpd espat) $(PKI)/done
 	@CC='$(CC)' tests/bench/run.sh $(B) $(PKI)

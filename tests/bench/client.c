@@ -55,7 +55,7 @@ void client_mark(const char *name)
     CALLGRIND_DUMP_STATS_AT(name);
 }
 
-/* -- turns ------------------------------------------------------------------ */
+/* -- turns ----------------------------------------------------------------- */
 
 static int client_call(client *c, int (*turn)(client *c))
 {
