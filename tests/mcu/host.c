@@ -144,6 +144,7 @@ static void cut(double length)
     if (!simulator->run(length * (double)random() / RAND_MAX)) {
         host_print("cut");
     }
+    peer_cut();
     if (random() % 2) { peer_restart(); }
 }
 
@@ -163,9 +164,10 @@ int host_main(int argc, char **argv, const struct host_simulator *s)
     length = simulator->seconds();
     for (i = 0; i < host.cuts; i++) { cut(length); }
     if (host.cuts) { session(); }
-    printf("clear %u %s\nconnections %u\ntcp_tx %lu\ntcp_rx %lu\n",
-           peer_seen.clear, peer_seen.line, peer_seen.connections,
-           peer_seen.tcp_tx, peer_seen.tcp_rx);
+    printf(
+        "clear %u %s\nswallowed %u\nconnections %u\ntcp_tx %lu\ntcp_rx %lu\n",
+        peer_seen.clear, peer_seen.line, peer_seen.swallowed,
+        peer_seen.connections, peer_seen.tcp_tx, peer_seen.tcp_rx);
     peer_close();
     return peer_seen.clear != 0;
 }

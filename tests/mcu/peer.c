@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 struct link {
-    int fd; /* -1: none */
+    int fd;        /* -1: none */
+    unsigned life; /* of the board, when it was opened */
     /* what the board has sent on it */
     int upgraded;  /* 1: STARTTLS was said */
     size_t len;    /* of line: a line, or a record's header */
@@ -24,6 +25,7 @@ static espat *modem;
 static uint32_t begun;
 static uint32_t now;
 static unsigned server;
+static unsigned life; /* how often the board has lost its power */
 static struct link links[ESPAT_LINKS];
 
 /* -- what may leave ----------------------------------------------------------
@@ -59,8 +61,36 @@ static void judge_header(struct link *l)
     l->len = 0;
 }
 
+/* What a board that wakes up says to a modem that waits for payload: commands,
+ * of which it sends no second before the first is answered. */
+static void judge_command(struct link *l)
+{
+    const int command = l->len > 2 && memcmp(l->line, "AT", 2) == 0;
+    const int join = l->len > 8 && memcmp(l->line, "AT+CWJAP", 8) == 0;
+
+    if (!command || join) { blame(l, l->len); }
+    peer_seen.swallowed += (unsigned)l->len;
+    l->len = 0;
+}
+
+static void judge_stale(struct link *l, uint8_t byte)
+{
+    l->left = 0;
+    l->line[l->len++] = byte;
+    if (byte == '\n') {
+        judge_command(l);
+    } else if (l->len == sizeof l->line) {
+        blame(l, l->len);
+        l->len = 0;
+    }
+}
+
 static void judge(struct link *l, uint8_t byte)
 {
+    if (l->life != life) {
+        judge_stale(l, byte);
+        return;
+    }
     if (l->left) {
         l->left--;
         return;
@@ -96,6 +126,7 @@ static int net_open(void *user, int id, const char *host, unsigned port)
     to.sin_port = htons((uint16_t)server);
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     links[id].fd = fd;
+    links[id].life = life;
     if (fd < 0) { return -1; }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     if (connect(fd, (const struct sockaddr *)&to, sizeof to)) {
@@ -162,6 +193,14 @@ void peer_close(void)
     for (id = 0; id < ESPAT_LINKS; id++) { net_close(NULL, id); }
     espat_free(modem);
     modem = NULL;
+}
+
+void peer_cut(void)
+{
+    int id;
+
+    life++;
+    for (id = 0; id < ESPAT_LINKS; id++) { links[id].len = 0; }
 }
 
 void peer_restart(void)

@@ -10,6 +10,7 @@ struct peer_seen {
     unsigned connections;
     unsigned upgrades;    /* STARTTLS that left */
     unsigned clear;       /* bytes that were neither preamble nor TLS */
+    unsigned swallowed;   /* of commands that the modem took for payload */
     unsigned long tcp_tx; /* bytes to servers, and from them */
     unsigned long tcp_rx;
     char line[128]; /* the first that was clear, cut */
@@ -21,7 +22,11 @@ extern struct peer_seen peer_seen;
  * The options are borrowed. */
 int peer_open(const struct espat_options *modem, unsigned port);
 void peer_close(void);
-/* The modem has been without power: all that it knew is gone. */
+/* The board has been without power.  A modem that had asked for payload takes
+ * what the board says next for that: so on links from before, the commands that
+ * a board begins with may leave, but none that holds a secret. */
+void peer_cut(void);
+/* So has the modem: all that it knew is gone. */
 void peer_restart(void);
 /* Sets the time, ms since peer_open, and moves what can move. */
 void peer_tick(uint32_t now_ms);
