@@ -764,7 +764,7 @@ ESTLS_API int estls_at_cbc(const char *text, size_t len,
  *     setup    ATE0, CIPMUX, CIPDINFO, receive mode     answered: idle
  *              silence: +++ and again, three times      then E_TIMEOUT
  *     join     CWJAP, unless joined already             OK or FAIL: idle
- *     clock    CIPSNTPCFG, then CIPSNTPTIME a second    not 1970: idle
+ *     clock    CIPSNTPCFG, then CIPSNTPTIME a second    any answer: idle
  *     dial     CIPSTART                                 OK or ERROR: idle
  *     send     CIPSEND, '>', payload                    SEND OK: idle
  *              SEND FAIL or ERROR: that port is dead, E_NETWORK, or E_CLOSED
@@ -816,15 +816,15 @@ typedef struct estls_link {
     uint8_t port_rx; /* ... of the payload under way, ESTLS_LINKS: nobody's */
     estlsi_port port[ESTLS_LINKS + 1]; /* the last: nobody's, never open */
     uint16_t sends;                    /* AT+CIPSEND that were started */
-    uint16_t asked; /* bytes of the last pull or send, or a number */
-    uint16_t owed;  /* bytes that the open prompt still wants */
-    estls_at_engine at;
+    uint16_t asked;      /* bytes of the last pull or send, or a number */
+    uint16_t owed;       /* bytes that the open prompt still wants */
     uint32_t t0;         /* of the operation, or of the last pull */
     uint32_t gate_until; /* when the gate is asked again */
-    uint32_t clock;      /* Unix seconds at clock_t0; 0: not set */
+    estls_at_cmd cmd;
+    estls_at_engine at;
+    uint32_t clock; /* Unix seconds at clock_t0; 0: not set */
     uint32_t clock_t0;
     uint32_t reason; /* why the network was not joined, +CWJAP:<reason> */
-    estls_at_cmd cmd;
 } estls_link;
 
 /* Takes the modem over, whatever state it is in: leaves transparent mode,
@@ -835,7 +835,8 @@ ESTLS_API int estls_link_open(estls_link *l,
 /* Joins d->ssid.  By step: E_NETWORK if refused, E_TIMEOUT.
  * A modem that is joined to it already is left alone. */
 ESTLS_API int estls_link_join(estls_link *l) ESTLSI_CHECKED;
-/* Sets the modem's clock from d->sntp.  By step: E_CLOCK if it stays 1970. */
+/* Sets the modem's clock from d->sntp: OK when it is set; BUSY: step, and call
+ * it again.  E_CLOCK if it stays 1970 for 30 s. */
 ESTLS_API int estls_link_clock(estls_link *l) ESTLSI_CHECKED;
 /* Unix seconds by the modem's clock; 0 if estls_link_clock has not run. */
 ESTLS_API uint32_t estls_link_time(const estls_link *l);
@@ -2816,13 +2817,13 @@ ESTLS_API int estls_at_cbc(const char *text, size_t len, uint16_t range[2])
 
 enum {
     ESTLSI_LINK_NONE,
-    ESTLSI_LINK_SETUP,
-    ESTLSI_LINK_JOIN,
     ESTLSI_LINK_CLOCK,
-    ESTLSI_LINK_DIAL,
     ESTLSI_LINK_HANGUP,
-    ESTLSI_LINK_SEND,
-    ESTLSI_LINK_PULL
+    ESTLSI_LINK_PULL,
+    ESTLSI_LINK_SETUP,
+    ESTLSI_LINK_JOIN, /* from here on they wait for the network */
+    ESTLSI_LINK_DIAL,
+    ESTLSI_LINK_SEND
 };
 
 enum {
@@ -2840,8 +2841,7 @@ enum {
     ESTLSI_LINK_TRIES = 3,        /* at waking the modem */
     ESTLSI_LINK_ANSWER_MS = 2000, /* for what the modem knows by itself */
     ESTLSI_LINK_POLL_MS = 2000,   /* pull mode: an announcement may be lost */
-    ESTLSI_LINK_SNTP_S = 30,
-    ESTLSI_LINK_PAUSE = 0x80 /* step: waits a second */
+    ESTLSI_LINK_SNTP_MS = 30000
 };
 
 static uint32_t estlsi_link_now(const estls_link *l)
@@ -2850,12 +2850,9 @@ static uint32_t estlsi_link_now(const estls_link *l)
 }
 
 /* Asks the gate, or tells it that a load has ended.  ms to wait; 0: go. */
-ESTLSI_APART uint32_t estlsi_link_gate(const estls_desc *d, estls_gate *ask,
-                                       uint8_t what, size_t len)
+ESTLSI_APART uint32_t estlsi_link_gate(const estls_desc *d, estls_gate *ask)
 {
-    ask->what = what;
     ask->reason = 0;
-    ask->len = len;
     return d->gate ? d->gate(d->user, ask) : 0;
 }
 
@@ -2863,34 +2860,38 @@ static void estlsi_link_tell(const estls_desc *d, uint8_t what)
 {
     estls_gate ask;
 
-    (void)estlsi_link_gate(d, &ask, what, 0);
+    ask.what = what;
+    ask.len = 0;
+    (void)estlsi_link_gate(d, &ask);
 }
 
-static void estlsi_link_end(estls_link *l, int rc)
+static int estlsi_link_end(estls_link *l, int rc)
 {
     if (l->op == ESTLSI_LINK_SEND) { estlsi_link_tell(l->d, ESTLS_GATE_SENT); }
     l->op = ESTLSI_LINK_NONE;
     l->rc = (int8_t)rc;
+    return rc;
 }
 
 /* Ends it; an error here means a lost modem. */
-static void estlsi_link_fail(estls_link *l, int rc)
+static int estlsi_link_fail(estls_link *l, int rc)
 {
     if (!l->err) { l->err = (int8_t)rc; }
-    estlsi_link_end(l, rc);
+    return estlsi_link_end(l, rc);
 }
 
 /* The port that a line speaks of, ESTLS_LINKS if there is none such. */
-static uint8_t estlsi_link_named(const estls_link *l, int8_t id)
+static unsigned estlsi_link_named(const estls_link *l, int8_t id)
 {
-    if (id < 0 && !l->d->mux) { return 0; }
-    return (uint8_t)id < ESTLS_LINKS ? (uint8_t)id : (uint8_t)ESTLS_LINKS;
+    const unsigned n = id < 0 && !l->d->mux ? 0 : (uint8_t)id;
+
+    return n < ESTLS_LINKS ? n : (unsigned)ESTLS_LINKS;
 }
 
 static void estlsi_link_payload(estls_link *l, const estls_at_event *ev,
-                                uint8_t id)
+                                unsigned id)
 {
-    const uint8_t mine = l->port_op;
+    const unsigned mine = l->port_op;
 
     if (l->op == ESTLSI_LINK_PULL && ev->id < 0 && !l->d->push) {
         if (ev->number < l->asked) {
@@ -2902,13 +2903,13 @@ static void estlsi_link_payload(estls_link *l, const estls_at_event *ev,
         l->port[mine].flags |= ESTLSI_LINK_OPEN;
         estlsi_link_end(l, ESTLS_OK);
     }
-    l->port_rx = id;
+    l->port_rx = (uint8_t)id;
 }
 
 static void estlsi_link_event(void *user, const estls_at_event *ev)
 {
     estls_link *l = (estls_link *)user;
-    const uint8_t id = estlsi_link_named(l, ev->id);
+    const unsigned id = estlsi_link_named(l, ev->id);
     const uint8_t op = l->op;
     uint8_t flag = 0;
     int rc = ESTLS_OK;
@@ -2935,24 +2936,38 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
 
 /* -- operations ------------------------------------------------------------ */
 
+/* How long the modem may take for the operation. */
+static uint32_t estlsi_link_limit(const estls_link *l)
+{
+    return l->op < ESTLSI_LINK_JOIN ? (uint32_t)ESTLSI_LINK_ANSWER_MS
+                                    : estlsi_core_timeout(l->d);
+}
+
+/* Queues what stands in the line, rc bytes of it, or an error of the builder.
+ * 0, or what was wrong, which ends the operation. */
+static int estlsi_link_submit(estls_link *l, int rc)
+{
+    l->cmd.len = (uint16_t)rc;
+    l->cmd.timeout_ms = estlsi_link_limit(l);
+    if (rc >= 0) { rc = estls_at_submit(&l->at, &l->cmd); }
+    return rc ? estlsi_link_end(l, rc) : 0;
+}
+
 /* Builds a command and queues it.  In form a lower-case letter is
  *     i  with mux the port and a comma    n  asked
  *     m  is it mux?                       t  text
  *     r  is it pull mode?                 p  the password
- *     x  without mux, the end
- * and anything else itself.  0, or what was wrong, which ends the operation. */
-static int estlsi_link_say(estls_link *l, const char *form, const char *text,
-                           uint32_t timeout_ms)
+ *     x  nothing, but without mux it hides the two behind it
+ * and anything else itself. */
+static int estlsi_link_say(estls_link *l, const char *form, const char *text)
 {
     const estls_desc *d = l->d;
     estls_at_builder c;
-    int rc;
 
     estls_at_begin(&c, d->line + ESTLSI_LINK_LINE,
                    (size_t)(d->line_cap - ESTLSI_LINK_LINE), "");
-    for (; *form && !(*form == 'x' && !d->mux); form++) {
+    for (; *form; form++) {
         switch (*form) {
-        case 'x': break;
         case 'i':
             if (!d->mux) { break; }
             estlsi_at_put(&c, (char)('0' + l->port_op));
@@ -2961,21 +2976,19 @@ static int estlsi_link_say(estls_link *l, const char *form, const char *text,
         case 'm': estlsi_at_put(&c, d->mux ? '1' : '0'); break;
         case 'n': estlsi_at_put_int(&c, l->asked); break;
         case 'p':
-            text = d->password ? d->password : "";
+            text = d->password;
             /* fall through */
-        case 't': estlsi_at_put_text(&c, text, 1); break;
+        case 't':
+            if (text) { estlsi_at_put_text(&c, text, 1); }
+            break;
         case 'r': estlsi_at_put(&c, d->push ? '0' : '1'); break;
+        case 'x': form += d->mux ? 0 : 2; break;
         default: estlsi_at_put(&c, *form); break;
         }
     }
-    rc = estls_at_end(&c);
     l->cmd.text = c.text;
-    l->cmd.len = (uint16_t)rc;
-    l->cmd.timeout_ms = timeout_ms;
     l->cmd.kind = l->op == ESTLSI_LINK_SEND ? ESTLS_AT_PROMPTS : ESTLS_AT_PLAIN;
-    if (rc >= 0) { rc = estls_at_submit(&l->at, &l->cmd); }
-    if (rc) { estlsi_link_end(l, rc); }
-    return rc;
+    return estlsi_link_submit(l, estls_at_end(&c));
 }
 
 enum { /* steps of setup and join */
@@ -2989,7 +3002,8 @@ enum { /* steps of setup and join */
        ESTLSI_SETUP_RECVTYPE, /* ESP-AT 3.3 and later, instead of RECVMODE */
        ESTLSI_JOIN_MODE,
        ESTLSI_JOIN_ASK,
-       ESTLSI_JOIN_NOW
+       ESTLSI_JOIN_NOW,
+       ESTLSI_CLOCK_ASK
 };
 
 /* The link whose command this is. */
@@ -3011,14 +3025,11 @@ static void estlsi_link_next(estls_link *l)
                                 "+CWMODE=1\0"
                                 "+CWJAP?\0"
                                 "+CWJAP=\"t\",\"p\"";
-    uint32_t timeout = ESTLSI_LINK_ANSWER_MS;
 
     if (l->op == ESTLSI_LINK_JOIN) {
         l->cmd.expect = "+CWJAP:"; /* where it is, or why not */
-        timeout = estlsi_core_timeout(l->d);
     }
-    (void)estlsi_link_say(l, estlsi_core_nth(forms, l->step), l->d->ssid,
-                          timeout);
+    (void)estlsi_link_say(l, estlsi_core_nth(forms, l->step), l->d->ssid);
 }
 
 /* The modem does not answer: it may boot, or be in transparent mode. */
@@ -3030,9 +3041,8 @@ static void estlsi_link_wake(estls_link *l, int rc)
     }
     l->step = 0xff;
     l->cmd.text = "+++";
-    l->cmd.len = 3;
     l->cmd.kind = ESTLS_AT_ESCAPE;
-    l->rc = (int8_t)estls_at_submit(&l->at, &l->cmd);
+    (void)estlsi_link_submit(l, 3);
 }
 
 /* May the modem refuse this step?  An old one need not know it, a closed link
@@ -3138,10 +3148,7 @@ static void estlsi_link_line(estls_at_cmd *cmd, const estls_at_event *ev)
     estls_span field;
     char name[33]; /* IEEE 802.11: an SSID has 32 bytes at most */
 
-    if (ev->kind != ESTLS_AT_LINE || ev->overlong ||
-        l->op != ESTLSI_LINK_JOIN) {
-        return;
-    }
+    if (l->op != ESTLSI_LINK_JOIN) { return; }
     estls_at_fields_of(&fields, ev->text, ev->len);
     if (!estls_at_field(&fields, &field)) { return; }
     if (l->step == ESTLSI_JOIN_NOW) {
@@ -3224,82 +3231,59 @@ ESTLS_API int estls_link_join(estls_link *l)
 
 /* -- the clock, which is linked only if it is named ------------------------ */
 
-static void estlsi_link_clock_ask(estls_link *l)
-{
-    l->step = 1;
-    l->cmd.expect = "+CIPSNTPTIME:";
-    (void)estlsi_link_say(l, "+CIPSNTPTIME?", NULL, ESTLSI_LINK_ANSWER_MS);
-}
-
-static void estlsi_link_clock_end(estls_link *l, int rc)
-{
-    l->cmd.done = estlsi_link_done;
-    l->cmd.event = estlsi_link_line;
-    l->step = 0;
-    estlsi_link_end(l, rc);
-}
-
 static void estlsi_link_clock_done(estls_at_cmd *cmd, int rc)
 {
-    estls_link *l = estlsi_link_whose(cmd);
-
-    if (rc == ESTLS_BUSY) { /* a second is over; see estlsi_link_pause */
-        if (l->tries++ == ESTLSI_LINK_SNTP_S ||
-            l->tries * 1000u > estlsi_core_timeout(l->d)) {
-            estlsi_link_clock_end(l, ESTLS_E_CLOCK);
-        } else {
-            estlsi_link_clock_ask(l);
-        }
-    } else if (rc || l->clock) {
-        estlsi_link_clock_end(l, rc);
-    } else if (l->step == 0) {
-        estlsi_link_clock_ask(l);
-    } else {
-        l->step = ESTLSI_LINK_PAUSE;
-        l->t0 = estlsi_link_now(l);
-    }
+    cmd->done = estlsi_link_done;
+    cmd->event = estlsi_link_line;
+    (void)estlsi_link_end(estlsi_link_whose(cmd), rc);
 }
 
 static void estlsi_link_clock_line(estls_at_cmd *cmd, const estls_at_event *ev)
 {
     estls_link *l = estlsi_link_whose(cmd);
 
-    if (ev->kind == ESTLS_AT_LINE && !ev->overlong && ev->len > 13 &&
-        l->step == 1) {
+    if (!ev->overlong && ev->len > 13) {
         l->clock = estls_time(ev->text + 13, ev->len - 13);
-        l->clock_t0 = estlsi_link_now(l);
+        if (l->clock) { l->clock_t0 = estlsi_link_now(l); }
     }
 }
 
+/* Asks again every second. */
 ESTLS_API int estls_link_clock(estls_link *l)
 {
     const int rc = estlsi_link_usable(l);
+    const int first = l->step != ESTLSI_CLOCK_ASK;
 
     if (rc) { return rc; }
     if (!l->d->sntp) { return ESTLS_E_ARG; }
+    if (first) {
+        l->clock = 0;
+        l->clock_t0 = estlsi_link_now(l);
+        l->step = ESTLSI_CLOCK_ASK;
+    } else if (l->clock) {
+        return ESTLS_OK;
+    } else if (estlsi_core_late(&l->d->uart, l->clock_t0,
+                                ESTLSI_LINK_SNTP_MS) ||
+               estlsi_core_late(&l->d->uart, l->clock_t0,
+                                estlsi_core_timeout(l->d))) {
+        return ESTLS_E_CLOCK;
+    } else if (!estlsi_core_late(&l->d->uart, l->t0, 1000)) {
+        return ESTLS_BUSY;
+    }
     estlsi_link_start(l, ESTLSI_LINK_CLOCK, ESTLS_LINKS);
-    l->clock = 0;
-    l->step = 0;
     l->cmd.done = estlsi_link_clock_done;
     l->cmd.event = estlsi_link_clock_line;
-    (void)estlsi_link_say(l, "+CIPSNTPCFG=1,0,\"t\"", l->d->sntp, /* UTC */
-                          ESTLSI_LINK_ANSWER_MS);
-    return ESTLS_OK;
+    if (!first) { l->cmd.expect = "+CIPSNTPTIME:"; }
+    (void)estlsi_link_say(
+        l, first ? "+CIPSNTPCFG=1,0,\"t\"" /* UTC */ : "+CIPSNTPTIME?",
+        l->d->sntp);
+    return ESTLS_BUSY;
 }
 
 ESTLS_API uint32_t estls_link_time(const estls_link *l)
 {
     if (!estlsi_core_is(l) || !l->clock) { return 0; }
     return l->clock + (uint32_t)(estlsi_link_now(l) - l->clock_t0) / 1000;
-}
-
-/* An operation waits for its next command: wakes it after a second. */
-static void estlsi_link_pause(estls_link *l)
-{
-    if (l->step == ESTLSI_LINK_PAUSE &&
-        estlsi_core_late(&l->d->uart, l->t0, 1000)) {
-        l->cmd.done(&l->cmd, ESTLS_BUSY);
-    }
 }
 
 /* -- dial and hangup ------------------------------------------------------- */
@@ -3325,8 +3309,7 @@ ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
     l->port[id].id = id;
     l->port[id].flags = 0;
     l->asked = port;
-    return estlsi_link_say(l, "+CIPSTART=i\"TCP\",\"t\",n", host,
-                           estlsi_core_timeout(l->d));
+    return estlsi_link_say(l, "+CIPSTART=i\"TCP\",\"t\",n", host);
 }
 
 ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
@@ -3347,7 +3330,7 @@ ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id)
     estlsi_link_start(l, ESTLSI_LINK_HANGUP, id);
     port->flags &= (uint8_t)~ESTLSI_LINK_OPEN;
     l->asked = id;
-    return estlsi_link_say(l, "+CIPCLOSEx=n", NULL, ESTLSI_LINK_ANSWER_MS);
+    return estlsi_link_say(l, "+CIPCLOSEx=n", NULL);
 }
 
 /* Writes payload, as much as the open prompt still wants. */
@@ -3358,10 +3341,7 @@ static int estlsi_link_put(estls_link *l, const void *src, size_t len)
 
     if (!l->owed || l->at.state != ESTLSI_AT_RAW) { return 0; }
     n = io->write(io->user, src, len < l->owed ? len : l->owed);
-    if (n < 0) {
-        estlsi_link_fail(l, ESTLS_E_IO);
-        return ESTLS_E_IO;
-    }
+    if (n < 0) { return estlsi_link_fail(l, ESTLS_E_IO); }
     if (n) {
         l->owed = (uint16_t)(l->owed - n);
         l->at.t0 = estlsi_link_now(l);
@@ -3401,7 +3381,6 @@ ESTLS_API int estls_link_step(estls_link *l)
     rc = estls_at_step(&l->at);
     if (rc >= 0) { rc = estlsi_link_drain(l); }
     if (rc < 0) { estlsi_link_fail(l, rc); }
-    estlsi_link_pause(l);
     if (l->err) { return l->err; }
     return l->op ? (int)ESTLS_BUSY : l->rc;
 }
@@ -3446,7 +3425,9 @@ static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
     estlsi_link_start(l, ESTLSI_LINK_PULL, port->id);
     l->asked = (uint16_t)estlsi_link_most(l, cap);
     port->flags |= ESTLSI_LINK_MORE;
-    return estlsi_link_say(l, "+CIPRECVDATA=in", NULL, ESTLSI_AT_STALL_MS);
+    (void)estlsi_link_say(l, "+CIPRECVDATA=in", NULL);
+    l->cmd.timeout_ms = ESTLSI_AT_STALL_MS;
+    return ESTLS_OK;
 }
 
 static int estlsi_link_read(void *user, void *dst, size_t cap)
@@ -3459,8 +3440,7 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
     if (l->at.at.left) {
         if (l->port_rx != port->id) { return 0; }
         rc = estls_at_read(&l->at, dst, cap);
-        if (rc < 0) { estlsi_link_fail(l, rc); }
-        return rc;
+        return rc < 0 ? estlsi_link_fail(l, rc) : rc;
     }
     if ((port->flags & (ESTLSI_LINK_EOF | ESTLSI_LINK_MORE)) ==
         ESTLSI_LINK_EOF) {
@@ -3478,17 +3458,14 @@ static uint32_t estlsi_link_wait(const estls_link *l, uint32_t now)
 }
 
 /* Asks the gate, if it is time to.  OK: go; BUSY: wait; E_POWER. */
-static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
-                           size_t *len)
+static int estlsi_link_ask(estls_link *l, const estls_desc *d, estls_gate *ask)
 {
-    estls_gate ask;
     uint32_t ms;
 
     if (estlsi_link_wait(l, estlsi_core_tick(&d->uart))) { return ESTLS_BUSY; }
-    ms = estlsi_link_gate(d, &ask, what, *len);
-    if (ask.len < *len) { *len = ask.len; }
+    ms = estlsi_link_gate(d, ask);
     l->gate_waits = ms != 0;
-    l->gate_reason = ms ? ask.reason : 0;
+    l->gate_reason = ms ? ask->reason : 0;
     l->gate_until = estlsi_core_tick(&d->uart) + ms;
     if (ms >= estlsi_core_timeout(d)) { return ESTLS_E_POWER; }
     return ms ? ESTLS_BUSY : ESTLS_OK;
@@ -3499,10 +3476,14 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, uint8_t what,
 static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
                                 size_t len)
 {
+    estls_gate ask;
     int again, rc;
 
     len = estlsi_link_most(l, len);
-    rc = estlsi_link_ask(l, l->d, ESTLS_GATE_SEND, &len);
+    ask.what = ESTLS_GATE_SEND;
+    ask.len = len;
+    rc = estlsi_link_ask(l, l->d, &ask);
+    if (ask.len < len) { len = ask.len; }
     if (rc || !len) { return rc < 0 ? rc : (int)ESTLS_OK; }
     again = l->cmd.kind == ESTLS_AT_PROMPTS && l->asked == len &&
             l->port_op == port->id;
@@ -3510,8 +3491,8 @@ static int estlsi_link_announce(estls_link *l, const estlsi_port *port,
     l->owed = (uint16_t)len;
     l->asked = l->owed;
     l->sends++;
-    if (again) { return estls_at_submit(&l->at, &l->cmd); }
-    return estlsi_link_say(l, "+CIPSEND=in", NULL, estlsi_core_timeout(l->d));
+    return again ? estlsi_link_submit(l, l->cmd.len)
+                 : estlsi_link_say(l, "+CIPSEND=in", NULL);
 }
 
 static int estlsi_link_write(void *user, const void *src, size_t len)
@@ -5742,9 +5723,11 @@ static int estlsi_session_dial(estls *s)
 /* Asks the gate about a load that is no send. */
 static int estlsi_session_gate(estls *s, uint8_t what)
 {
-    size_t none = 0;
+    estls_gate ask;
 
-    return s->modem ? estlsi_link_ask(&s->link, s->starttls.d, what, &none)
+    ask.what = what;
+    ask.len = 0;
+    return s->modem ? estlsi_link_ask(&s->link, s->starttls.d, &ask)
                     : (int)ESTLS_OK;
 }
 
@@ -5822,9 +5805,11 @@ static int estlsi_session_next(estls *s)
     if (rc && s->modem == &s->link && s->phase < ESTLSI_DIAL) { return rc; }
     switch (s->phase) {
     case ESTLSI_SETUP: return d->ssid ? estls_link_join(s->modem) : ESTLS_OK;
-    case ESTLSI_JOIN: return d->clock ? d->clock(s->modem) : (int)ESTLS_OK;
+    case ESTLSI_JOIN: return ESTLS_OK;
     case ESTLSI_CLOCK:
-        rc = estlsi_session_may_dial(s);
+        rc = d->clock && s->modem == &s->link ? d->clock(s->modem)
+                                              : (int)ESTLS_OK;
+        rc = rc ? rc : estlsi_session_may_dial(s);
         return rc ? rc : estlsi_session_dial(s);
     default: break;
     }
