@@ -284,6 +284,7 @@ struct estls_link;
 struct estls_tls;
 struct estls_x509;
 struct estls_proto;
+struct estls_starttls;
 
 /* Everything that a session needs to know.  Zero means the default, except
  * for security: there it means refusal.  Each room reads its own part, so a
@@ -1086,13 +1087,17 @@ ESTLS_API size_t estls_seed_entropy(void *seed, void *dst, size_t len);
  *     more   its other lines; empty: there are none; "?": whatever the server
  *            says, which may then speak unasked, too
  *     no     a refusal, E_REFUSED; any other line is E_PROTO
- *     need   one of the lines, or E_NO_STARTTLS; empty: nothing.  If it begins
- *            with a digit, the first line only greets.
- * The last four are patterns for the beginning of a line, alternatives
- * separated by '|', without regard to case:
+ *     need   one of the lines, or E_NO_STARTTLS; empty: nothing
+ * Without a judge, answers are replies of three digits, as in SMTP: done is
+ * their code, need a word in capitals, which stands behind a code but not in
+ * the first line; more and no are empty, and 4yz and 5yz refuse.
+ *
+ * With the judge of estls_imap(), which takes 0.4 KB of code, the last four
+ * are patterns for the beginning of a line, alternatives separated by '|',
+ * without regard to case:
  *     ?  any character         _  a word and the blank behind it
  *     !  nothing, or no digit  ~  any number of words; once in a pattern
- *     '  either quote
+ *     '  either quote         <  at the beginning, any blanks before it, too
  * A pattern that ends with a letter or digit must end a word of the line.
  * Write each part as a literal of its own with "\0" behind it: "\0220" in
  * one is an octal number.
@@ -1101,14 +1106,17 @@ ESTLS_API size_t estls_seed_entropy(void *seed, void *dst, size_t len);
 typedef struct estls_proto {
     const char *name;
     const char *dialogue;
-    /* Null: lines.  Else a binary protocol, of which a dialogue has only names
-     * and sends, and each send stands for request.  Judges the n bytes that
-     * came since command number step: BUSY, more must come; OK, that was all
-     * of it; or an error. */
-    int (*judge)(uint8_t step, const uint8_t *p, size_t n);
+    /* Null, that of estls_imap(), or your own.  Judges the n bytes at p of the
+     * answer to command number s->step: a line, without its end; or, where
+     * end is 0, all that came.  BUSY, more must come; OK, that was the last of
+     * it; or an error. */
+    int (*judge)(struct estls_starttls *s, const char *p, size_t n);
+    /* what each command sends, instead of a line; null: a line */
     const void *request;
     uint8_t request_len;
-    char end;      /* of a line: LF, and CR LF is sent; or another, XML's '>' */
+    /* of a line: LF, and CR LF is sent; or another, as XML's '>'; 0: there
+     * are no lines */
+    char end;
     uint16_t port; /* the usual one */
 } estls_proto;
 
@@ -1639,6 +1647,12 @@ static uintptr_t estlsi_core_mark(const void *object)
     return (uintptr_t)object ^ (uintptr_t)0xA5C3;
 }
 
+/* Marks an object as open. */
+ESTLSI_APART void estlsi_core_sign(void *object)
+{
+    *(uintptr_t *)object = estlsi_core_mark(object);
+}
+
 /* Is it one of ours, open and in its place?  The mark comes first in each. */
 ESTLSI_APART int estlsi_core_is(const void *object)
 {
@@ -1743,7 +1757,7 @@ ESTLS_API int estls_at_init(estls_at *at, const estls_at_rule *rules,
     at->rules = rules;
     at->line = line;
     at->cap = (uint16_t)(cap >> 15 ? 0x7fff : cap);
-    at->self = estlsi_core_mark(at);
+    estlsi_core_sign(at);
     return ESTLS_OK;
 }
 
@@ -2212,14 +2226,19 @@ static void estlsi_at_put_text(estls_at_builder *c, const char *s, int escape)
     }
 }
 
-ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
-                              const char *verb)
+ESTLSI_APART void estlsi_at_into(estls_at_builder *c, char *text, size_t cap)
 {
     c->text = text;
     c->cap = cap >> 15 ? 0x7fff : cap;
     c->len = 0;
     c->rc = ESTLS_OK;
     c->fields = 0;
+}
+
+ESTLS_API void estls_at_begin(estls_at_builder *c, char *text, size_t cap,
+                              const char *verb)
+{
+    estlsi_at_into(c, text, cap);
     estlsi_at_put_text(c, "AT", 0);
     estlsi_at_put_text(c, verb, 0);
 }
@@ -2327,7 +2346,7 @@ ESTLS_API int estls_at_open(estls_at_engine *e, const estls_io *io,
     e->io = io;
     e->event = event;
     e->user = user;
-    e->self = estlsi_core_mark(e);
+    estlsi_core_sign(e);
     estlsi_at_enter(e, ESTLSI_AT_IDLE);
     return ESTLS_OK;
 }
@@ -2359,7 +2378,7 @@ static int estlsi_at_queue(estls_at_engine *e, estls_at_cmd *cmd)
 
 ESTLS_API int estls_at_submit(estls_at_engine *e, estls_at_cmd *cmd)
 {
-    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(e)) { return ESTLS_E_STATE; }
     return estlsi_at_cmd_ok(cmd) ? estlsi_at_queue(e, cmd) : (int)ESTLS_E_ARG;
 }
 
@@ -2481,7 +2500,7 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     uint32_t now;
     int n;
 
-    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(e)) { return ESTLS_E_STATE; }
     now = estlsi_core_tick(e->io);
     ready = (size_t)(e->rx_len - e->rx_pos);
     cap = cap < e->at.left ? cap : e->at.left;
@@ -2595,7 +2614,7 @@ ESTLS_API int estls_at_step(estls_at_engine *e)
 {
     int rc;
 
-    if (e->self != estlsi_core_mark(e)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(e)) { return ESTLS_E_STATE; }
     rc = estlsi_at_pump(e);
     if (!rc) {
         estlsi_at_turn(e);
@@ -3216,7 +3235,7 @@ ESTLS_API int estls_link_open(estls_link *l, const estls_desc *d)
     l->port_rx = ESTLS_LINKS;
     l->cmd.done = estlsi_link_done;
     l->cmd.event = estlsi_link_line;
-    l->self = estlsi_core_mark(l);
+    estlsi_core_sign(l);
     return estlsi_link_run(l, ESTLSI_LINK_SETUP, ESTLSI_SETUP_ECHO);
 }
 
@@ -4295,7 +4314,7 @@ static int estlsi_tls_closed(estls_tls *t)
 
 /* What a stream says of its end; a callback may well return a plain -1, or an
  * errno. */
-static int estlsi_tls_io_error(int rc)
+ESTLSI_APART int estlsi_tls_io_error(int rc)
 {
     return rc <= ESTLS_E_IO && rc >= ESTLS_E_POWER ? rc : (int)ESTLS_E_IO;
 }
@@ -4327,11 +4346,17 @@ static int estlsi_tls_host_char(char byte)
            c == '.' || c == '_';
 }
 
+/* Behind those. */
+ESTLSI_APART const char *estlsi_tls_host_end(const char *p)
+{
+    while (estlsi_tls_host_char(*p)) { p++; }
+    return p;
+}
+
 static int estlsi_tls_host_ok(const char *host)
 {
-    const char *p = host;
+    const char *p = estlsi_tls_host_end(host);
 
-    while (estlsi_tls_host_char(*p)) { p++; }
     return !*p && p - host <= ESTLSI_TLS_HOST_MAX;
 }
 
@@ -4443,7 +4468,7 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
     estlsi_tls_bind(t, &id);
     estlsi_tls_buffers(t);
     rc = estlsi_tls_seed(t);
-    t->self = rc ? 0 : estlsi_core_mark(t);
+    if (!rc) { estlsi_core_sign(t); }
     return rc;
 }
 
@@ -4689,7 +4714,7 @@ static int estlsi_tls_waits(const estls_tls *t)
 
 static int estlsi_tls_usable(estls_tls *t)
 {
-    if (t->self != estlsi_core_mark(t)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(t)) { return ESTLS_E_STATE; }
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err ? t->err : (int)ESTLS_E_STATE;
     }
@@ -4822,7 +4847,7 @@ static int estlsi_tls_closing(estls_tls *t)
 
 ESTLS_API int estls_tls_close(estls_tls *t)
 {
-    if (t->self != estlsi_core_mark(t)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(t)) { return ESTLS_E_STATE; }
     if (t->state == ESTLSI_TLS_DONE) {
         return t->err == ESTLS_E_CLOSED ? (int)ESTLS_OK : t->err;
     }
@@ -4996,12 +5021,12 @@ enum {
 
 /* -- protocols of lines ---------------------------------------------------- */
 
-#define ESTLSI_LINES(proto, end, port, rows)                                   \
+#define ESTLSI_LINES(proto, judge, end, port, rows)                            \
     ESTLS_API const estls_proto *estls_##proto(void)                           \
     {                                                                          \
         static const char text[] = #proto "\0" rows;                           \
         static const estls_proto it = {                                        \
-            text, text + sizeof #proto, NULL, NULL, 0, end, port};             \
+            text, text + sizeof #proto, judge, NULL, 0, end, port};            \
         return &it;                                                            \
     }
 #define ESTLSI_ROW(name, send, done, more, no, need)                           \
@@ -5009,50 +5034,53 @@ enum {
 #define ESTLSI_45  "4??|5??" /* RFC 5321 4.2.1, RFC 959 4.2, RFC 3977 3.2 */
 #define ESTLSI_XML "xmlns='urn:ietf:params:xml:ns:xmpp-tls'"
 
+static int estlsi_starttls_patterns(estls_starttls *s, const char *line,
+                                    size_t n);
+
 /* name, send, done, more, no, need */
 /* clang-format off */
-ESTLSI_LINES(smtp, '\n', 587,
-    ESTLSI_ROW("greeting", "", "220", "220-", ESTLSI_45, "")
-    ESTLSI_ROW("EHLO", "EHLO %", "250", "250-", ESTLSI_45, "250?STARTTLS")
-    ESTLSI_ROW("STARTTLS", "STARTTLS", "220", "220-", ESTLSI_45, ""))
+ESTLSI_LINES(smtp, NULL, '\n', 587,
+    ESTLSI_ROW("greeting", "", "220", "", "", "")
+    ESTLSI_ROW("EHLO", "EHLO %", "250", "", "", "STARTTLS")
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "220", "", "", ""))
 
-ESTLSI_LINES(lmtp, '\n', 24,
-    ESTLSI_ROW("greeting", "", "220", "220-", ESTLSI_45, "")
-    ESTLSI_ROW("LHLO", "LHLO %", "250", "250-", ESTLSI_45, "250?STARTTLS")
-    ESTLSI_ROW("STARTTLS", "STARTTLS", "220", "220-", ESTLSI_45, ""))
+ESTLSI_LINES(lmtp, NULL, '\n', 24,
+    ESTLSI_ROW("greeting", "", "220", "", "", "")
+    ESTLSI_ROW("LHLO", "LHLO %", "250", "", "", "STARTTLS")
+    ESTLSI_ROW("STARTTLS", "STARTTLS", "220", "", "", ""))
 
-ESTLSI_LINES(imap, '\n', 143,
+ESTLSI_LINES(imap, estlsi_starttls_patterns, '\n', 143,
     ESTLSI_ROW("greeting", "", "* OK", "", "* BYE", "")
     ESTLSI_ROW("CAPABILITY", "a CAPABILITY", "a OK", "*|?", "a NO|a BAD|* BYE",
                "* CAPABILITY ~STARTTLS")
     ESTLSI_ROW("STARTTLS", "b STARTTLS", "b OK", "*|?", "b NO|b BAD|* BYE", ""))
 
-ESTLSI_LINES(pop3, '\n', 110,
+ESTLSI_LINES(pop3, estlsi_starttls_patterns, '\n', 110,
     ESTLSI_ROW("greeting", "", "+OK", "", "-ERR", "")
     ESTLSI_ROW("CAPA", "CAPA", "+OK", "", "-ERR", "")
     ESTLSI_ROW("CAPA", "", ".", "?", "", "STLS")
     ESTLSI_ROW("STLS", "STLS", "+OK", "", "-ERR", ""))
 
-ESTLSI_LINES(nntp, '\n', 119,
+ESTLSI_LINES(nntp, estlsi_starttls_patterns, '\n', 119,
     ESTLSI_ROW("greeting", "", "200|201", "", ESTLSI_45, "")
     ESTLSI_ROW("CAPABILITIES", "CAPABILITIES", "101", "", ESTLSI_45, "")
     ESTLSI_ROW("CAPABILITIES", "", ".", "?", "", "STARTTLS")
     ESTLSI_ROW("STARTTLS", "STARTTLS", "382", "", ESTLSI_45, ""))
 
-ESTLSI_LINES(sieve, '\n', 4190,
+ESTLSI_LINES(sieve, estlsi_starttls_patterns, '\n', 4190,
     ESTLSI_ROW("greeting", "", "OK", "?", "NO|BYE", "\"STARTTLS\"")
     ESTLSI_ROW("STARTTLS", "STARTTLS", "OK", "", "NO|BYE", ""))
 
-ESTLSI_LINES(irc, '\n', 6667,
+ESTLSI_LINES(irc, estlsi_starttls_patterns, '\n', 6667,
     ESTLSI_ROW("STARTTLS", "STARTTLS", "670|:_670", "?",
                "691|:_691|4??|:_4??|ERROR", ""))
 
-ESTLSI_LINES(ftp, '\n', 21,
+ESTLSI_LINES(ftp, estlsi_starttls_patterns, '\n', 21,
     ESTLSI_ROW("greeting", "", "220", "220-|!", ESTLSI_45, "")
     ESTLSI_ROW("AUTH", "AUTH TLS", "234", "234-|!", ESTLSI_45, ""))
 
 /* RFC 6120 4.2, 5.4.2; a line is a tag here. */
-ESTLSI_LINES(xmpp, '>', 5222,
+ESTLSI_LINES(xmpp, estlsi_starttls_patterns, '>', 5222,
     ESTLSI_ROW("stream",
                "<?xml version='1.0'?><stream:stream to='@' version='1.0' "
                "xmlns='jabber:client' "
@@ -5064,19 +5092,20 @@ ESTLSI_LINES(xmpp, '>', 5222,
                "<proceed " ESTLSI_XML, "",
                "<failure|<failure/|<stream:error|</stream:stream", ""))
 
-ESTLSI_LINES(direct, 0, 465, "")
+ESTLSI_LINES(direct, NULL, 0, 465, "")
 /* clang-format on */
 
 /* -- binary protocols ------------------------------------------------------ */
 
 /* { 30 n { 02 01 messageID } { 78 n { 0a 01 resultCode } ... } }, in which
  * nothing but the lengths and the code may differ; X.690 8.1.3.4. */
-static int estlsi_starttls_ldap(uint8_t step, const uint8_t *p, size_t n)
+static int estlsi_starttls_ldap(estls_starttls *s, const char *bytes, size_t n)
 {
+    const uint8_t *p = (const uint8_t *)bytes;
     static const char shape[] = "\x30?\x02\x01\x01\x78?\x0a\x01";
     size_t i;
 
-    (void)step;
+    (void)s;
     for (i = 0; i < n && i < sizeof shape - 1; i++) {
         if (shape[i] != '?' && p[i] != (uint8_t)shape[i]) {
             return ESTLS_E_PROTO;
@@ -5104,9 +5133,9 @@ ESTLS_API const estls_proto *estls_ldap(void)
     return &ldap;
 }
 
-static int estlsi_starttls_postgres(uint8_t step, const uint8_t *p, size_t n)
+static int estlsi_starttls_postgres(estls_starttls *s, const char *p, size_t n)
 {
-    (void)step;
+    (void)s;
     if (!n) { return ESTLS_BUSY; }
     switch (p[0]) {
     case 'S': return n > 1 ? ESTLS_E_INJECTED : ESTLS_OK;
@@ -5132,11 +5161,12 @@ ESTLS_API const estls_proto *estls_postgres(void)
 
 /* The greeting: { length 3, number 0 }, version 10, name, NUL, thread 4,
  * scramble 8, 0, capabilities 2, ...  Behind our request there is nothing. */
-static int estlsi_starttls_mysql(uint8_t step, const uint8_t *p, size_t n)
+static int estlsi_starttls_mysql(estls_starttls *s, const char *bytes, size_t n)
 {
+    const uint8_t *p = (const uint8_t *)bytes;
     const uint8_t *caps;
 
-    if (step) { return n ? ESTLS_E_INJECTED : ESTLS_OK; }
+    if (s->step) { return n ? ESTLS_E_INJECTED : ESTLS_OK; }
     if (n < 5) { return ESTLS_BUSY; }
     if (p[4] == 0xff) { return ESTLS_E_REFUSED; }
     if (p[1] > 1 || p[2] || p[3] || p[4] != 10) { return ESTLS_E_PROTO; }
@@ -5171,11 +5201,14 @@ ESTLS_API const estls_proto *estls_mysql(void)
 
 /* -- patterns -------------------------------------------------------------- */
 
-static int estlsi_starttls_is_alnum(char c)
+static int estlsi_starttls_is_letter(char c)
 {
-    const uint8_t lower = estlsi_tls_lower(c);
+    return (uint8_t)((c | 0x20) - 'a') < 26;
+}
 
-    return (uint8_t)(lower - 'a') < 26 || (uint8_t)(lower - '0') < 10;
+static int estlsi_starttls_is_digit(char c)
+{
+    return (uint8_t)(c - '0') < 10;
 }
 
 /* Behind the word and the blank at p, or end. */
@@ -5188,11 +5221,14 @@ static const char *estlsi_starttls_word(const char *p, const char *end)
 /* Behind what one character of a pattern takes; null: it does not fit. */
 static const char *estlsi_starttls_take(const char *p, const char *end, char c)
 {
+    char differ;
+
     if (c == '_') { return estlsi_starttls_word(p, end); }
     if (p == end) { return c == '!' ? p : NULL; }
-    return c == '?' || (c == '!' && (uint8_t)(*p - '0') > 9) ||
+    differ = (char)(c ^ *p);
+    return !differ || c == '?' || (c == '!' && !estlsi_starttls_is_digit(*p)) ||
                    (c == '\'' && *p == '"') ||
-                   estlsi_tls_lower(c) == estlsi_tls_lower(*p)
+                   (differ == 0x20 && estlsi_starttls_is_letter(c))
                ? p + 1
                : NULL;
 }
@@ -5204,6 +5240,9 @@ static int estlsi_starttls_fits(const char *p, const char *end,
     const char *again = NULL; /* the pattern behind '~' ... */
     const char *next = p;     /* ... is tried at each word from here on */
 
+    if (*pattern == '<') {
+        while (p != end && memchr(" \t\r\n", *p, 4)) { p++; }
+    }
     for (;;) {
         if (*pattern == '~') {
             again = ++pattern;
@@ -5211,7 +5250,8 @@ static int estlsi_starttls_fits(const char *p, const char *end,
         } else if (*pattern && *pattern != '|') {
             p = estlsi_starttls_take(p, end, *pattern++);
         } else if (p == end || *p == ' ' ||
-                   !estlsi_starttls_is_alnum(pattern[-1])) {
+                   !(estlsi_starttls_is_letter(pattern[-1]) ||
+                     estlsi_starttls_is_digit(pattern[-1]))) {
             return 1;
         } else {
             p = NULL;
@@ -5238,7 +5278,7 @@ static int estlsi_starttls_match(const char *line, size_t n,
 
 /* -- the dialogue ---------------------------------------------------------- */
 
-static const char *estlsi_starttls_name(const estls_desc *d)
+ESTLSI_APART const char *estlsi_starttls_name(const estls_desc *d)
 {
     return d->client_name ? d->client_name : "[127.0.0.1]";
 }
@@ -5246,11 +5286,11 @@ static const char *estlsi_starttls_name(const estls_desc *d)
 /* A domain, or an address in brackets. */
 static int estlsi_starttls_name_ok(const char *name)
 {
-    const char *p = name + (*name == '[');
+    const int literal = *name == '[';
+    const char *p = estlsi_tls_host_end(name + literal);
 
-    while (estlsi_tls_host_char(*p)) { p++; }
-    if (*name == '[') { return p[0] == ']' && !p[1] && p - name <= 254; }
-    return !*p && p != name && p - name <= ESTLSI_TLS_HOST_MAX;
+    if (literal && *p++ != ']') { return 0; }
+    return !*p && (size_t)(p - name) - 1 < ESTLSI_TLS_HOST_MAX;
 }
 
 /* What was learnt in clear is forgotten, whatever comes next. */
@@ -5259,15 +5299,6 @@ static int estlsi_starttls_end(estls_starttls *s, int rc)
     s->err = (int8_t)rc;
     s->state = ESTLSI_STARTTLS_DONE;
     return estlsi_tls_end(&s->tls, rc);
-}
-
-/* Appends to what will be sent from iobuf, which TLS does not use yet. */
-static int estlsi_starttls_put(estls_starttls *s, const char *text, size_t n)
-{
-    if (n > (size_t)(s->d->iobuf_cap - s->len)) { return ESTLS_E_SPACE; }
-    memcpy(s->d->iobuf + s->len, text, n);
-    s->len = (uint16_t)(s->len + n);
-    return ESTLS_OK;
 }
 
 enum { /* the parts of a command in the dialogue */
@@ -5284,53 +5315,59 @@ static const char *estlsi_starttls_part(const estls_starttls *s, uint8_t part)
     return estlsi_core_nth(s->now, part);
 }
 
-/* Builds what the command sends. */
-static int estlsi_starttls_compose(estls_starttls *s)
+/* Builds in iobuf, which TLS does not use yet, what the command sends. */
+static int estlsi_starttls_compose(estls_starttls *s, const char *p)
 {
-    const char *p = estlsi_starttls_part(s, ESTLSI_PART_SEND);
     const estls_desc *d = s->d;
     const estls_proto *proto = d->proto();
-    const char *text;
-    int rc = ESTLS_OK;
+    estls_at_builder c;
+    int n = proto->request_len;
 
-    if (proto->judge) {
-        return estlsi_starttls_put(s, (const char *)proto->request,
-                                   proto->request_len);
-    }
-    for (; *p && !rc; p++) {
-        if (*p == '%' || *p == '@') {
-            text = *p == '%' ? estlsi_starttls_name(d) : d->host;
-            rc = estlsi_starttls_put(s, text, strlen(text));
-        } else {
-            rc = estlsi_starttls_put(s, p, 1);
+    if (proto->request) {
+        memcpy(d->iobuf, proto->request, (size_t)n);
+    } else {
+        estlsi_at_into(&c, (char *)d->iobuf, d->iobuf_cap);
+        for (; *p; p++) {
+            if (*p == '%') {
+                estlsi_at_put_text(&c, estlsi_starttls_name(d), 0);
+            } else if (*p == '@') {
+                estlsi_at_put_text(&c, d->host, 0);
+            } else {
+                estlsi_at_put(&c, *p);
+            }
         }
+        n = proto->end == '\n' ? estls_at_end(&c) : (int)c.len;
     }
-    if (!rc && proto->end == '\n') { rc = estlsi_starttls_put(s, "\r\n", 2); }
-    return rc;
+    if (n < 0) { return n; }
+    s->len = (uint16_t)n;
+    return ESTLS_OK;
 }
 
 /* Starts the command, or TLS behind the last.  What stands behind an answer
  * when it is our turn came before we had asked for it. */
 static int estlsi_starttls_next(estls_starttls *s)
 {
-    const int last = !*s->now;
+    const char *send = estlsi_starttls_part(s, ESTLSI_PART_SEND);
     int rc;
 
     s->found = 0;
-    if (!last && !*estlsi_starttls_part(s, ESTLSI_PART_SEND)) {
+    if (!*s->now) {
+        s->state = ESTLSI_STARTTLS_TLS;
+    } else if (*send) {
+        s->state = ESTLSI_STARTTLS_SEND;
+    } else {
         s->state = ESTLSI_STARTTLS_ANSWER;
         return ESTLS_BUSY;
     }
     if (s->len) { return ESTLS_E_INJECTED; }
     s->lines = 0;
     s->off = 0;
-    if (last) {
+    if (*s->now) {
+        rc = estlsi_starttls_compose(s, send);
+    } else {
         memset(s->d->iobuf, 0, s->d->iobuf_cap);
         rc = estlsi_tls_begin(&s->tls);
-    } else {
-        rc = estlsi_starttls_compose(s);
     }
-    s->state = (uint8_t)(last ? ESTLSI_STARTTLS_TLS : ESTLSI_STARTTLS_SEND);
     return rc ? rc : (int)ESTLS_BUSY;
 }
 
@@ -5346,7 +5383,7 @@ static int estlsi_starttls_prepare(estls_starttls *s, const estls_desc *d)
     if (rc) { return rc; }
     s->d = d;
     s->now = d->proto()->dialogue;
-    s->self = estlsi_core_mark(s);
+    estlsi_core_sign(s);
     return ESTLS_OK;
 }
 
@@ -5379,116 +5416,126 @@ ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
     return rc;
 }
 
-static int estlsi_starttls_is(const estls_starttls *s, const char *line,
-                              size_t n, uint8_t part)
+/* The end of an answer: was there what we need? */
+static int estlsi_starttls_found(const estls_starttls *s, const char *need)
 {
-    return estlsi_starttls_match(line, n, estlsi_starttls_part(s, part));
+    return *need && !s->found ? ESTLS_E_NO_STARTTLS : ESTLS_OK;
 }
 
-/* One line of an answer: BUSY, more follow; OK, it was the last one. */
-static int estlsi_starttls_line(estls_starttls *s, const char *line, size_t n)
+/* A judge of lines: by the patterns in the dialogue. */
+static int estlsi_starttls_patterns(estls_starttls *s, const char *line,
+                                    size_t n)
+{
+    const char *pattern = s->now;
+    unsigned fits = 0; /* which parts the line fits */
+    uint8_t part;
+
+    for (part = ESTLSI_PART_DONE; part < ESTLSI_PARTS; part++) {
+        pattern = estlsi_starttls_part(s, part);
+        fits |= (unsigned)estlsi_starttls_match(line, n, pattern) << part;
+    }
+    if (fits & 1u << ESTLSI_PART_NEED) { s->found = 1; }
+    if (fits & 1u << ESTLSI_PART_DONE) {
+        return estlsi_starttls_found(s, pattern);
+    }
+    if (fits & 1u << ESTLSI_PART_NO) { return ESTLS_E_REFUSED; }
+    return fits & 1u << ESTLSI_PART_MORE ? (int)ESTLS_BUSY : ESTLS_E_PROTO;
+}
+
+/* Another: three digits, then a '-' if more follow; RFC 5321 4.2.1.  There is
+ * a blank behind the line. */
+static int estlsi_starttls_reply(estls_starttls *s, const char *line, size_t n)
 {
     const char *need = estlsi_starttls_part(s, ESTLSI_PART_NEED);
+    const char *word = need;
+    const char *p = line + 4;
 
-    if ((s->lines || (uint8_t)(*need - '0') > 9) &&
-        estlsi_starttls_match(line, n, need)) {
-        s->found = 1;
-    }
-    if (estlsi_starttls_is(s, line, n, ESTLSI_PART_DONE)) {
-        return *need && !s->found ? ESTLS_E_NO_STARTTLS : ESTLS_OK;
-    }
-    if (estlsi_starttls_is(s, line, n, ESTLSI_PART_NO)) {
-        return ESTLS_E_REFUSED;
-    }
-    if (!estlsi_starttls_is(s, line, n, ESTLSI_PART_MORE) ||
-        ++s->lines > ESTLSI_STARTTLS_LINES) {
+    if (n > 2 && (uint8_t)(*line - '4') < 2) { return ESTLS_E_REFUSED; }
+    if (memcmp(line, estlsi_starttls_part(s, ESTLSI_PART_DONE), 3) != 0) {
         return ESTLS_E_PROTO;
     }
-    return ESTLS_BUSY;
+    for (; n > 3 && *word && (*p & 0xdf) == *word; p++) { word++; }
+    if (s->lines && !*word && *p == ' ') { s->found = 1; }
+    if (line[3] == '-') { return ESTLS_BUSY; }
+    return line[3] == ' ' ? estlsi_starttls_found(s, need) : ESTLS_E_PROTO;
 }
 
-/* Takes lines out of iobuf, up to the answer's last one. */
-static int estlsi_starttls_lines(estls_starttls *s, char end)
+/* Judges a line, which ends at stop, and takes it out of iobuf. */
+static int estlsi_starttls_line(estls_starttls *s, const estls_proto *proto,
+                                const char *stop)
 {
-    char *buf = (char *)s->d->iobuf;
-    const char *stop, *line;
-    size_t n;
-    int rc = ESTLS_BUSY;
-
-    while (rc == ESTLS_BUSY &&
-           (stop = (const char *)memchr(buf, end, s->len)) != NULL) {
-        line = buf;
-        n = (size_t)(stop - buf);
-        if (end == '\n') {
-            n -= n && buf[n - 1] == '\r';
-            rc = memchr(buf, '\r', n) ? (int)ESTLS_E_PROTO : rc;
-        } else {
-            while (n && memchr(" \t\r\n", *line, 4)) {
-                line++;
-                n--;
-            }
-        }
-        rc = rc < 0 ? rc : estlsi_starttls_line(s, line, n);
-        s->len = (uint16_t)(s->len - (stop + 1 - buf));
-        memmove(buf, stop + 1, s->len);
-    }
-    return rc;
-}
-
-static int estlsi_starttls_judge(estls_starttls *s)
-{
-    const estls_proto *proto = s->d->proto();
+    char *line = (char *)s->d->iobuf;
+    const char *cr = NULL;
+    size_t n = (size_t)(stop - line);
     int rc;
 
-    if (!proto->judge) { return estlsi_starttls_lines(s, proto->end); }
-    rc = proto->judge(s->step, s->d->iobuf, s->len);
-    if (rc == ESTLS_OK) { s->len = 0; }
+    if (proto->end == '\n') { cr = (const char *)memchr(line, '\r', n); }
+    if (cr) {
+        if (cr + 1 != stop) { return ESTLS_E_PROTO; }
+        n--;
+    }
+    line[n] = ' ';
+    rc = proto->judge ? proto->judge(s, line, n)
+                      : estlsi_starttls_reply(s, line, n);
+    if (rc == ESTLS_BUSY && ++s->lines > ESTLSI_STARTTLS_LINES) {
+        return ESTLS_E_PROTO;
+    }
+    s->len = (uint16_t)(s->len - (stop + 1 - line));
+    memmove(line, stop + 1, s->len);
     return rc;
 }
 
-/* Judges what has come, then reads on. */
+/* Reads; what the server may say in clear has a limit. */
+static int estlsi_starttls_read(estls_starttls *s, void *dst, size_t cap)
+{
+    const int n = s->tls.io.read(s->tls.io.user, dst, cap);
+
+    if (n < 0) { return estlsi_tls_io_error(n); }
+    if ((unsigned)n > s->budget) { return ESTLS_E_PROTO; }
+    s->budget = (uint16_t)(s->budget - (unsigned)n);
+    return n;
+}
+
+/* Judges what has come, a line of it, or reads on. */
 static int estlsi_starttls_answer(estls_starttls *s)
 {
     const estls_desc *d = s->d;
-    int n = estlsi_starttls_judge(s);
+    const estls_proto *proto = d->proto();
+    const char *stop = NULL;
+    int n = ESTLS_BUSY;
 
+    if (proto->end) {
+        stop = (const char *)memchr(d->iobuf, proto->end, s->len);
+        if (stop) { n = estlsi_starttls_line(s, proto, stop); }
+    } else {
+        n = proto->judge(s, (const char *)d->iobuf, s->len);
+        if (!n) { s->len = 0; }
+    }
     if (n == ESTLS_OK) {
         s->now = estlsi_starttls_part(s, ESTLSI_PARTS);
         s->step++;
         return estlsi_starttls_next(s);
     }
-    if (n < 0) { return n; }
+    if (n < 0 || stop) { return n; }
     if (s->len == d->iobuf_cap) { return ESTLS_E_PROTO; }
-    n = s->tls.io.read(s->tls.io.user, d->iobuf + s->len,
-                       (size_t)(d->iobuf_cap - s->len));
-    if (n < 0) { return estlsi_tls_io_error(n); }
-    if ((uint16_t)n > s->budget) { return ESTLS_E_PROTO; }
-    s->budget = (uint16_t)(s->budget - n);
+    n = estlsi_starttls_read(s, d->iobuf + s->len,
+                             (size_t)(d->iobuf_cap - s->len));
+    if (n < 0) { return n; }
     s->len = (uint16_t)(s->len + n);
     return ESTLS_BUSY;
 }
 
-/* What the server says before it has heard us is no answer. */
-static int estlsi_starttls_listen(estls_starttls *s)
-{
-    uint8_t waste[16];
-    const int n = s->tls.io.read(s->tls.io.user, waste, sizeof waste);
-
-    if (n < 0) { return estlsi_tls_io_error(n); }
-    if (n == 0) { return ESTLS_OK; }
-    if (*estlsi_starttls_part(s, ESTLSI_PART_MORE) != '?') {
-        return ESTLS_E_INJECTED;
-    }
-    if ((uint16_t)n > s->budget) { return ESTLS_E_PROTO; }
-    s->budget = (uint16_t)(s->budget - n);
-    return ESTLS_OK;
-}
-
+/* Sends the command.  What the server says before it has heard it is no
+ * answer. */
 static int estlsi_starttls_send(estls_starttls *s)
 {
-    int n = estlsi_starttls_listen(s);
+    uint8_t waste[16];
+    int n = estlsi_starttls_read(s, waste, sizeof waste);
 
-    if (n) { return n; }
+    if (n < 0) { return n; }
+    if (n && *estlsi_starttls_part(s, ESTLSI_PART_MORE) != '?') {
+        return ESTLS_E_INJECTED;
+    }
     n = s->tls.io.write(s->tls.io.user, s->d->iobuf + s->off,
                         (size_t)(s->len - s->off));
     if (n < 0) { return estlsi_tls_io_error(n); }
@@ -5504,14 +5551,13 @@ ESTLS_API int estls_starttls_step(estls_starttls *s)
 {
     int rc;
 
-    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(s)) { return ESTLS_E_STATE; }
     if (s->state == ESTLSI_STARTTLS_DONE) { return s->err; }
     if (s->state == ESTLSI_STARTTLS_TLS) { return estls_tls_step(&s->tls); }
     rc = s->state == ESTLSI_STARTTLS_SEND ? estlsi_starttls_send(s)
                                           : estlsi_starttls_answer(s);
-    if (rc == ESTLS_BUSY && s->state != ESTLSI_STARTTLS_TLS &&
-        estlsi_core_past(estlsi_core_tick(&s->tls.io), s->t0,
-                         estlsi_core_timeout(s->d))) {
+    if (rc == ESTLS_BUSY &&
+        estlsi_core_late(&s->tls.io, s->t0, estlsi_core_timeout(s->d))) {
         rc = ESTLS_E_TIMEOUT;
     }
     return rc < 0 ? estlsi_starttls_end(s, rc) : rc;
@@ -5600,7 +5646,7 @@ static uint32_t estlsi_session_now(const estls *s)
 
 static int estlsi_session_usable(const estls *s)
 {
-    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(s)) { return ESTLS_E_STATE; }
     if (s->err) { return s->err; }
     return s->phase == ESTLSI_READY ? ESTLS_OK : ESTLS_E_STATE;
 }
@@ -5636,7 +5682,7 @@ static int estlsi_session_begin(estls *s, int rc, uint8_t phase)
         return rc;
     }
     s->phase = phase;
-    s->self = estlsi_core_mark(s);
+    estlsi_core_sign(s);
     return ESTLS_BUSY;
 }
 
@@ -5838,9 +5884,7 @@ ESTLS_API int estls_step(estls *s)
 {
     int rc;
 
-    if (s->self != estlsi_core_mark(s) || s->phase > ESTLSI_READY) {
-        return ESTLS_E_STATE;
-    }
+    if (!estlsi_core_is(s) || s->phase > ESTLSI_READY) { return ESTLS_E_STATE; }
     if (s->err) { return s->err; }
     rc = estlsi_session_advance(s);
     return rc < 0 ? estlsi_session_fail(s, rc) : rc;
@@ -5902,7 +5946,7 @@ static int estlsi_session_hangup(estls *s)
 
 ESTLS_API int estls_close(estls *s)
 {
-    if (s->self != estlsi_core_mark(s)) { return ESTLS_E_STATE; }
+    if (!estlsi_core_is(s)) { return ESTLS_E_STATE; }
     if (s->phase < ESTLSI_CLOSING) {
         if (s->phase != ESTLSI_READY || s->err) {
             (void)estlsi_starttls_end(&s->starttls, s->err);
@@ -5945,7 +5989,7 @@ ESTLS_API void estls_info(const estls *s, estls_report *out)
 
     memset(out, 0, sizeof *out);
     out->doing = "";
-    if (s->self != estlsi_core_mark(s)) { return; }
+    if (!estlsi_core_is(s)) { return; }
     out->doing = estlsi_session_doing(s);
     out->detail = t->detail;
     out->mfl = t->watch.mfl;

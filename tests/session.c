@@ -1436,6 +1436,7 @@ static void patterns(void)
     struct smtpd_step step = {{0, 0}, {0, 0}, SMTPD_START_TLS, 0, 0};
     size_t i;
 
+    proto.judge = estls_imap()->judge;
     for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         rig_init(&r, RIG_DIRECT, "ec");
         own_proto = &proto;
