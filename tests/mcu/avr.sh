@@ -1,7 +1,10 @@
 #!/bin/bash
-# avr.sh BUILD PKI - the main job on AVR, run by simavr against a modem
+# avr.sh BUILD PKI [--data|--stack] - the main job on AVR, run by simavr against a modem
 # and servers: a mail over STARTTLS, a reset, and another, resumed. Then what
 # goes wrong with wires and batteries. The table goes to BUILD/mcu/avr.md.
+#
+# With --data all is built, and with --stack run for one session:
+# "avr data|stack JOB BYTES" go to BUILD/mcu/avr.sizes.
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -38,15 +41,16 @@ AVR='-std=gnu99 -Os -flto -fno-inline-functions-called-once
 
 # -- what is built ------------------------------------------------------------
 
-# program NAME CHIP SOURCE FLAGS...: $mcu/NAME.elf
-program() {
-    local name=$1 chip=$2 source=$3
-
-    shift 3
+# firmware NAME CHIP FILES AND FLAGS...: $mcu/NAME.elf
+firmware() {
     # shellcheck disable=SC2086 # lists
-    avr-gcc $AVR $WARNINGS -mmcu="$chip" "$@" -isystem "$mcu/$source/inc" \
-        -I"$mcu/trust" tests/mcu/job.c tests/mcu/avr.c examples/smtp.c \
-        "$mcu/$chip-$source.a" -o "$mcu/$name.elf"
+    avr-gcc $AVR $WARNINGS -mmcu="$2" tests/mcu/avr.c "${@:3}" \
+        -o "$mcu/$1.elf"
+}
+# program NAME CHIP SOURCE FLAGS...
+program() {
+    firmware "$1" "$2" "${@:4}" -isystem "$mcu/$3/inc" -I"$mcu/trust" \
+        tests/mcu/job.c examples/smtp.c "$mcu/$2-$3.a"
 }
 
 builds() {
@@ -155,15 +159,20 @@ judge_job() {
 
 # mega NAME N: million cycles of the N-th handshake
 mega() { awk -v s="$(handshake "$1" "$2")" 'BEGIN {printf "%.1f", s * 16}'; }
+# sections NAME: bytes of flash, of static RAM
+sections() {
+    avr-size -A "$mcu/$1.elf" | awk '
+        $1 == ".text" {f += $2}
+        $1 == ".data" {f += $2; r += $2}
+        $1 == ".bss" || $1 == ".noinit" {r += $2}
+        END {print f, r}'
+}
+
 # row NAME CHIP RAM PROFILE: of the table
 row() {
     local flash static untouched
 
-    read -r flash static < <(avr-size -A "$mcu/$1.elf" | awk '
-        $1 == ".text" {f += $2}
-        $1 == ".data" {f += $2; r += $2}
-        $1 == ".bss" || $1 == ".noinit" {r += $2}
-        END {print f, r}')
+    read -r flash static < <(sections "$1")
     untouched=$(told "$1" untouched 1)
     echo "| $2 | AVR | $4 | $flash | $static |" \
         "$(($3 - static - untouched)) | $untouched |" \
@@ -196,6 +205,60 @@ sane() {
     for rc in $1; do [ "$rc" -le 0 ] && [ "$rc" -ge -22 ] || return 1; done
 }
 
+# -- sizes ----------------------------------------------------------------
+
+# NAME CHIP RAM JOB
+sized='
+mega2560        atmega2560   8192 pin-8k
+mega1284p       atmega1284p 16384 pin
+mega1284p-chain atmega1284p 16384 chain
+rooms-at        atmega2560   8192 at
+rooms-tx        atmega2560   8192 tx
+'
+
+# each COMMAND: with NAME CHIP RAM JOB
+each() {
+    local name chip ram job
+
+    while read -r name chip ram job <&3; do
+        "$1" "$name" "$chip" "$ram" "$job"
+    done 3< <(echo "$sized" | grep .)
+}
+declare -A pid_of
+launch_once() {
+    beside "$1" "$1" "$2" "$port"
+    pid_of[$1]=$pid
+}
+list_data() {
+    echo "avr data $4 $(sections "$1" | cut -d' ' -f 2)" >>"$mcu/avr.sizes"
+}
+list_stack() {
+    local static
+
+    joined "$1" "${pid_of[$1]}"
+    check 'ends, nothing in clear' ended "$1"
+    case $1 in
+    rooms-*) check 'the room runs' at_least "$(told "$1" runs 1)" 6 ;;
+    *) check 'a mail' says "$1" mail 1 0 ;;
+    esac
+    read -r _ static < <(sections "$1")
+    echo "avr stack $4 $(($3 - static - $(told "$1" untouched 1)))" \
+        >>"$mcu/avr.sizes"
+}
+sizes() {
+    : >"$mcu/avr.sizes"
+    for room in at tx; do
+        firmware rooms-$room atmega2560 tests/mcu/rooms.c -DROOM_$room ||
+            exit 1
+    done
+    each list_data
+    [ "$1" = --stack ] || return 0
+    doing=servers
+    check smtpd smtpd
+    each launch_once
+    each list_stack
+}
+
 CHACHA=52393 GCM=49195 # cipher suites, IANA
 
 # -- all of it ----------------------------------------------------------------
@@ -205,6 +268,13 @@ if ! why=$(builds 2>&1); then
     echo '0 passed, 1 failed'
     exit 1
 fi
+case ${3:-} in
+--*)
+    sizes "$3"
+    finish
+    exit
+    ;;
+esac
 doing=servers
 check 'smtpd' smtpd
 check 'Postfix' postfix_up

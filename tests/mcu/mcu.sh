@@ -6,16 +6,8 @@ cd "$(dirname "$0")/../.." || exit 1
 
 build=$1 pki=$2
 mcu=$build/mcu
-mkdir -p "$mcu/log" "$mcu/trust"
-tests/mcu/bearssl.sh "$mcu/bearssl" &&
-    "$build/anchors" --pin "$pki/ec.pem" >"$mcu/trust/pin.h" &&
-    "$build/anchors" "$pki/root.pem" >"$mcu/trust/anchors.h" || exit 1
-small=$mcu/bearssl-8k
-if [ ! "$small/done" -nt examples/boards/bearssl_8k.sh ]; then
-    rm -rf "$small" "$mcu"/*-bearssl-8k.a
-    cp -r "$mcu/bearssl" "$small" &&
-        examples/boards/bearssl_8k.sh "$small" && touch "$small/done" || exit 1
-fi
+mkdir -p "$mcu/log"
+tests/mcu/prepare.sh "$build" "$pki" || exit 1
 
 # lane NAME COMMAND...
 lane() {

@@ -1,18 +1,23 @@
 #!/bin/bash
-# qemu.sh BUILD PKI - the main job (job.c) on 32-bit machines in QEMU:
-# built, run with a modem and a server, its output compared with the PC's; then
-# the same with bad input and power cuts. Rows of a table go to
-# BUILD/mcu/qemu.md. mcu.sh has prepared BUILD/mcu.
+# qemu.sh BUILD PKI [--data|--stack] - the main job (job.c) on 32-bit machines
+# in QEMU: built, run with a modem and a server, its output compared with the
+# PC's; then the same with bad input and power cuts. Rows of a table go to
+# BUILD/mcu/qemu.md. prepare.sh has prepared BUILD/mcu.
+#
+# With --data all is built for all profiles, and with --stack run for one
+# session: "CORE data|stack JOB BYTES" go to BUILD/mcu/qemu.sizes.
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/lib.sh"
+. "$top/tests/mcu/compiler.sh"
 build=$(cd "$1" && pwd) && pki=$(cd "$2" && pwd) || exit 1
 mcu=$build/mcu
 begin
 
 # MACHINE CORE FLASH RAM KB JOB...; RAM of more than 16 KB is left alone. A job
-# is a trust, or that and "8k": with BearSSL cut down as for an 8 KB AVR.
+# is a trust, or that and "8k": with BearSSL cut down as for an 8 KB AVR; or a
+# room alone (rooms.c).
 machines='
 microbit           cortex-m0  0x00000000 0x20000000 16 pin chain
 stm32vldiscovery   cortex-m3  0x08000000 0x20000000  8 pin-8k
@@ -20,6 +25,12 @@ mps2-an385         cortex-m3  0x00000000 0x20000000 16 pin chain
 netduinoplus2      cortex-m4  0x08000000 0x20000000 16 pin chain
 mps2-an505         cortex-m33 0x10000000 0x38000000 16 pin chain
 sifive_e           rv32imac   0x20400000 0x80000000 16 pin chain
+'
+sized='
+microbit           cortex-m0  0x00000000 0x20000000 16 pin-8k pin chain at tx
+mps2-an385         cortex-m3  0x00000000 0x20000000 16 pin-8k pin chain at tx
+netduinoplus2      cortex-m4  0x08000000 0x20000000 16 pin-8k pin chain at tx
+sifive_e           rv32imac   0x20400000 0x80000000 16 pin-8k pin chain at tx
 '
 BAD_INPUT_OF=pin # the cheaper one; no line of the job reads otherwise
 PARALLEL=3
@@ -53,22 +64,6 @@ die() {
 
 # -- building -----------------------------------------------------------------
 
-# compiler CORE: in $cc and $tools
-compiler() {
-    case $1 in
-    cortex-*)
-        tools=arm-none-eabi-
-        cc="${tools}gcc -mthumb -mcpu=$1 --specs=nano.specs"
-        ;;
-    rv32*) # rv32imac_zicsr has no libc; 2.2 has those instructions without
-        tools=riscv64-unknown-elf-
-        cc="${tools}gcc -march=$1 -mabi=ilp32 -misa-spec=2.2"
-        cc="$cc --specs=picolibc.specs"
-        ;;
-    esac
-    cc="$cc -Os -ffunction-sections -fdata-sections"
-}
-
 # library CORE SOURCE: BearSSL, as $library
 library() {
     library=$mcu/$1-$2.a
@@ -80,10 +75,12 @@ library() {
 # job MACHINE CORE FLASH RAM KB JOB: $mcu/MACHINE-JOB.elf
 job() {
     local bearssl=bearssl flags='' board=cortex_m.c macro=${1//-/_}
-    local program=$mcu/$1-$6.elf
+    local program=$mcu/$1-$6.elf source="$top/tests/mcu/job.c"
 
+    source="$source $top/examples/smtp.c"
     compiler "$2"
     case $6 in
+    at | tx) source=$top/tests/mcu/rooms.c flags="-DROOM_$6" ;;
     *-8k) bearssl=bearssl-8k flags='-DSMTP_OUT=96 -DSMTP_REPLY=64' ;;
     chain) flags=-DJOB_CHAIN ;;
     esac
@@ -93,19 +90,23 @@ job() {
     $cc -std=gnu11 -Wall -Wextra -Werror -nostartfiles -Wl,--gc-sections \
         -I"$mcu/$bearssl/inc" -I"$mcu/trust" "-DMACHINE_$macro" $flags \
         "-Wl,--defsym=FLASH=$3,--defsym=RAM=$4,--defsym=RAM_SIZE=$5K" \
-        -T "$top/tests/mcu/board32.ld" "$top/tests/mcu/job.c" \
+        -T "$top/tests/mcu/board32.ld" $source \
         "$top/tests/mcu/$board" "$top/tests/mcu/board32.c" \
-        "$top/examples/smtp.c" "$library" -o "$program" || die "no $program"
+        "$library" -o "$program" || die "no $program"
     ${tools}nm "$program" >"$program.symbols"
     ${tools}size "$program" >"$program.size"
 }
 
-host_programs() {
-    local gcc="${CC:-gcc} -O2 -std=gnu11 -Wall -Wextra -Werror -I$top/tests"
-    local trust
+gcc="${CC:-gcc} -O2 -std=gnu11 -Wall -Wextra -Werror -I$top/tests"
 
+host_program() {
     $gcc "$top/tests/mcu/"{qemu_host,host,peer}.c "$top/tests/modem/espat.c" \
         -o "$mcu/qemu_host" || die 'no host'
+}
+
+other_programs() {
+    local trust
+
     $gcc -shared -fPIC -fvisibility=hidden "$top/tests/mcu/insn.c" \
         -o "$mcu/insn.so" || die 'no plugin'
     for trust in pin chain; do
@@ -292,6 +293,20 @@ figures() { # MACHINE CORE KB JOB
         >>"$mcu/qemu.md"
 }
 
+# data MACHINE CORE JOB; stack KB MACHINE CORE JOB: a line of qemu.sizes
+static() { awk 'NR == 2 { print $2 + $3 }' "$mcu/$1.elf.size"; }
+data() { echo "$2 data $3 $(static "$1-$3")" >>"$mcu/qemu.sizes"; }
+stack() {
+    ended "$2-$4"
+    check 'ends, nothing in clear' clean
+    case $4 in
+    at | tx) check 'the room runs' at_least "$(last runs)" 6 ;;
+    *) check 'a mail' is "$(values open) $(values mail)" '0 0' ;;
+    esac
+    echo "$3 stack $4 $(($1 * 1024 - $(static "$doing") - $(last untouched)))" \
+        >>"$mcu/qemu.sizes"
+}
+
 # -- all ----------------------------------------------------------------------
 
 # each COMMAND: with MACHINE CORE FLASH RAM KB JOB, of every job
@@ -318,7 +333,33 @@ judge_main() { main_job "$1" "$6"; }
 judge_bad() { if_bad_input bad_input "$@"; }
 show_figures() { figures "$1" "$2" "$5" "$6"; }
 
-host_programs
+launch_once() {
+    room 2
+    launch "$1-$6" "$1" "$6"
+    crowd="$crowd $pid"
+}
+list_data() { data "$1" "$2" "$6"; }
+list_stack() { stack "$5" "$1" "$2" "$6"; }
+sizes() {
+    machines=$sized
+    : >"$mcu/qemu.sizes"
+    each job
+    each list_data
+    [ "$1" = --stack ] || return 0
+    host_program
+    each launch_once
+    each list_stack
+}
+
+case ${3:-} in
+--*)
+    sizes "$3"
+    finish
+    exit
+    ;;
+esac
+host_program
+other_programs
 each job
 for trust in pin chain; do
     launch "host-$trust" host "$trust"
