@@ -1,9 +1,10 @@
 #!/bin/sh
 # tables.sh [--check] - writes the generated tables into README.md, between
 # their markers; or tells whether they are as they would be written. Those of
-# attacks, servers, power and bench are what make test, make test-servers, make
-# power and make bench left in build/; where they have not run, what is there
-# is kept.  So is bench by --check: its counts are of one machine.
+# attacks, servers, power, bench and cores are what make test, test-servers,
+# power, bench and size left in build/; where they have not run, what is there
+# is kept.  So are bench and cores by --check: the counts are of one machine,
+# and make size compares cores itself.
 set -eu
 
 dir=$(mktemp -d)
@@ -35,8 +36,11 @@ if command -v arm-none-eabi-gcc >/dev/null; then
 else
     keep size
 fi
-for name in attacks servers power bench; do
-    if [ -s build/$name.md ] && [ "$name${1:-}" != bench--check ]; then
+for name in attacks servers power bench cores; do
+    case $name${1:-} in
+    bench--check | cores--check) keep $name && continue ;;
+    esac
+    if [ -s build/$name.md ]; then
         cp build/$name.md "$dir/$name.md"
     else
         keep $name
@@ -55,7 +59,7 @@ fill() {
 }
 
 fill errors <README.md | fill size | fill attacks | fill servers |
-    fill power | fill bench >"$dir/README.md"
+    fill power | fill bench | fill cores >"$dir/README.md"
 if [ "${1:-}" = --check ]; then
     diff -u README.md "$dir/README.md"
 else
