@@ -21,8 +21,9 @@ FTP_RIG = tests/ftp_rig.c tests/server/ftpd.c examples/ftp.c $(WORLD)
 DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
 BATTERY = examples/battery.c tests/power/circuit.c
 EXCHANGE = $(addprefix tests/servers/exchange, .c _lines.c _ldap.c _sql.c)
-MCU_PACKAGES = gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
-	qemu-system-arm qemu-system-misc sdcc-ucsim xz-utils postfix
+QEMU_PACKAGES = gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
+	qemu-system-arm qemu-system-misc xz-utils
+MCU_PACKAGES = $(QEMU_PACKAGES) sdcc-ucsim postfix
 HEADERS = estls.h $(wildcard tests/*.h tests/*/*.h examples/*.h)
 
 # three ways to build a test: sanitised, for speed, for valgrind
@@ -40,7 +41,7 @@ help:
 	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
-	@echo 'make size          RAM and code on Cortex-M, as a table'
+	@echo 'make size          code, RAM and stack on five cores (4 min)'
 	@echo 'make bench         instructions, bytes, stack, beside others (3 min)'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
@@ -184,10 +185,12 @@ test-servers:
 	    END { f += 2 - said; print p + 0 " passed, " f " failed"; exit f > 0 }'
 
 cross:
-	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(BOARD_PACKAGES)
+	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(BOARD_PACKAGES) \
+		$(QEMU_PACKAGES)
 	@$(MAKE) -s --no-print-directory $(B)/anchors $(PKI)/done
 	@tests/modes.sh
 	@tests/size.sh
+	@tests/cores.sh $(B) $(PKI) --static
 	@tests/power/cycles.sh
 	@tests/boards.sh cross $(B) $(PKI)
 
@@ -214,8 +217,10 @@ power power-quick:
 		tests/power/power.sh $@ $(B) $(SEED) $(CELLS)
 
 size:
-	@tests/deps.sh $(PACKAGES) $(CROSS_PACKAGES)
+	@tests/deps.sh $(PACKAGES) $(CROSS_PACKAGES) $(QEMU_PACKAGES)
+	@$(MAKE) -s --no-print-directory $(B)/smtpd $(B)/anchors $(PKI)/done
 	@tests/size.sh --table
+	@CC='$(CC)' tests/cores.sh $(B) $(PKI)
 
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)

@@ -1,9 +1,10 @@
 #!/bin/sh
 # tables.sh [--check] - writes the generated tables into README.md, between
 # their markers; or tells whether they are as they would be written. Those of
-# attacks, servers, power and bench are what make test, make test-servers, make
-# power and make bench left in build/; where they have not run, what is there
-# is kept.  So is bench by --check: its counts are of one machine.
+# attacks, servers, power, bench and cores are what make test, test-servers,
+# power, bench and size left in build/; where they have not run, what is there
+# is kept.  So are bench and cores by --check: the counts are of one machine,
+# and make size compares cores itself.
 set -eu
 
 dir=$(mktemp -d)
@@ -35,9 +36,9 @@ if command -v arm-none-eabi-gcc >/dev/null; then
 else
     keep size
 fi
-for name in attacks servers power bench mcu; do
-    case $name${1:-} in # differ a little from run to run
-    bench--check | mcu--check) keep $name; continue ;;
+for name in attacks servers power bench mcu cores; do
+    case $name${1:-} in # made by what --check does not run
+    bench--check | mcu--check | cores--check) keep $name; continue ;;
     esac
     if [ -s build/$name.md ]; then
         cp build/$name.md "$dir/$name.md"
@@ -58,7 +59,7 @@ fill() {
 }
 
 fill errors <README.md | fill size | fill attacks | fill servers |
-    fill power | fill bench | fill mcu >"$dir/README.md"
+    fill power | fill bench | fill mcu | fill cores >"$dir/README.md"
 if [ "${1:-}" = --check ]; then
     diff -u README.md "$dir/README.md"
 else

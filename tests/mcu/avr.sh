@@ -1,7 +1,8 @@
 #!/bin/bash
-# avr.sh BUILD PKI [--data|--stack] - the main job on AVR, run by simavr against a modem
-# and servers: a mail over STARTTLS, a reset, and another, resumed. Then what
-# goes wrong with wires and batteries. The table goes to BUILD/mcu/avr.md.
+# avr.sh BUILD PKI [--data|--stack] - the main job on AVR, run by simavr
+# against a modem and servers: a mail over STARTTLS, a reset, and another,
+# resumed. Then what goes wrong with wires and batteries. The table goes to
+# BUILD/mcu/avr.md.
 #
 # With --data all is built, and with --stack run for one session:
 # "avr data|stack JOB BYTES" go to BUILD/mcu/avr.sizes.
