@@ -2379,8 +2379,6 @@ static void the_least_board_works(void)
     CHECK_INT(estls_tx_low(&tx, 2900), ESTLS_TX_FINE);
 }
 
-#define RUN(test) (check_note = #test, test())
-
 int main(void)
 {
     RUN(a_probe_teaches_the_fast_resistance);
