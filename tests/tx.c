@@ -40,11 +40,12 @@ static uint32_t now;
     check_near((double)(got), (double)(want), (double)(by),                    \
                CHECK_WHERE(__LINE__), #got)
 
-static void check_near(double got, double want, double by, const char *where,
-                       const char *text)
+static void check_near(double got, double want, double by,
+                       const FLASH char *where, const FLASH char *text)
 {
     if (!check_that(got >= want - by && got <= want + by, where, text)) {
-        printf("    got %.0f, want %.0f, within %.0f\n", got, want, by);
+        printf("    got %ld, want %ld, within %ld\n", (long)got, (long)want,
+               (long)by);
     }
 }
 
@@ -2216,12 +2217,13 @@ static void one_level_is_a_table(void)
 /* After a boot that has failed all else answers so. */
 static void check_unusable(estls_tx *t)
 {
-    const estls_tx_guard g = guard;
+    estls_tx_guard g;
     estls_tx_sample s = {0, 20000, 5000, 2900, 2800};
     estls_tx_plan zero;
     estls_io io;
     uint32_t nF = 77;
 
+    g = guard;
     memset(&zero, 0, sizeof zero);
     zero.action = ESTLS_TX_DROP;
     zero.reason = ESTLS_TX_NO_DATA;
@@ -2246,8 +2248,9 @@ static void check_unusable(estls_tx *t)
 
 static void refused(void)
 {
-    const estls_tx_guard g = guard;
+    estls_tx_guard g;
 
+    g = guard;
     CHECK_INT(estls_tx_boot(&tx, &board, now), ESTLS_E_ARG);
     CHECK(memcmp(&guard, &g, sizeof g) == 0);
     check_unusable(&tx);
