@@ -119,7 +119,7 @@
 #define ESTLS_API static
 #endif
 #else
-#define ESTLS_API extern
+#define ESTLS_API /* SDCC exports no definition that says extern */
 #endif
 
 #if defined __GNUC__

@@ -10,6 +10,13 @@
 
 #include "flash.h"
 
+/* A variable that a stack of 256 bytes has no room for. */
+#if defined __SDCC_mcs51
+#define CHECK_BIG static
+#else
+#define CHECK_BIG
+#endif
+
 #ifdef CHECK_SMALL
 #define CHECK_SIZE(all, small) small
 #else
@@ -19,13 +26,13 @@
 static long check_passed, check_failed;
 static const FLASH char *check_note; /* which case of a table is running */
 
-static inline void check_say(const FLASH char *text)
+FLASH_API void check_say(const FLASH char *text)
 {
     while (text && *text) { putchar(*text++); }
 }
 
-static inline int check_that(int ok, const FLASH char *where,
-                             const FLASH char *text)
+FLASH_API int check_that(int ok, const FLASH char *where,
+                         const FLASH char *text)
 {
     ok ? check_passed++ : check_failed++;
     if (ok || check_failed > 8) { return 1; }
@@ -36,20 +43,20 @@ static inline int check_that(int ok, const FLASH char *where,
     putchar('\n');
     return 0;
 }
-static inline void check_int(long got, long want, const FLASH char *where,
-                             const FLASH char *text)
+FLASH_API void check_int(long got, long want, const FLASH char *where,
+                         const FLASH char *text)
 {
     if (!check_that(got == want, where, text)) {
         printf("    got %ld, want %ld\n", got, want);
     }
 }
-static inline int check_same(const FLASH char *a, const FLASH char *b)
+FLASH_API int check_same(const FLASH char *a, const FLASH char *b)
 {
     while (*a && *a == *b) { a++, b++; }
     return *a == *b;
 }
-static inline void check_text(const FLASH char *got, const FLASH char *want,
-                              const FLASH char *where)
+FLASH_API void check_text(const FLASH char *got, const FLASH char *want,
+                          const FLASH char *where)
 {
     if (!check_that(check_same(got, want), where, FLASH_TEXT("text differs"))) {
         check_say(FLASH_TEXT("  got\n"));
@@ -59,13 +66,13 @@ static inline void check_text(const FLASH char *got, const FLASH char *want,
         putchar('\n');
     }
 }
-static inline int check_end(void)
+FLASH_API int check_end(void)
 {
     printf("%ld passed, %ld failed\n", check_passed, check_failed);
     return check_failed != 0 || check_passed == 0;
 }
 /* One test, under its name. */
-static inline void check_run(void (*test)(void), const FLASH char *name)
+FLASH_API void check_run(void (*test)(void), const FLASH char *name)
 {
     const long passed = check_passed;
 

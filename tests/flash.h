@@ -5,6 +5,12 @@
 #define FLASH_H
 #include <stddef.h>
 
+#if defined __SDCC
+#define FLASH_API static /* it does what inline says, everywhere */
+#else
+#define FLASH_API static inline
+#endif
+
 #if defined __AVR__
 #define FLASH __memx
 #define FLASH_TEXT(s)                                                          \
@@ -17,7 +23,7 @@
 #define FLASH_TEXT(s) s
 #endif
 
-static inline void flash_fetch(void *dst, const FLASH void *src, size_t n)
+FLASH_API void flash_fetch(void *dst, const FLASH void *src, size_t n)
 {
     char *to = (char *)dst;
     const FLASH char *from = (const FLASH char *)src;
