@@ -10,9 +10,9 @@ enum {
     KEEP = 77, /* what an *out holds when it must not be written */
     LONG = CHECK_SIZE(800, 400), /* of an argument */
     ROUNDS = CHECK_SIZE(30, 1),
-    TIMERS = CHECK_SIZE(3000, 24),
-    CYCLES = CHECK_SIZE(4000, 200),
-    DAYS = CHECK_SIZE(1, 97) /* one of so many */
+    TIMERS = CHECK_ROUNDS(3000, 24),
+    CYCLES = CHECK_ROUNDS(4000, 200),
+    DAYS = CHECK_SIZE(1, 97 * CHECK_STEP) /* one of so many */
 };
 
 /* One text at a time; it ends where its memory does, so that a sanitizer sees
@@ -69,8 +69,8 @@ static void test_fields(void)
 {
     estls_span f;
     estls_span s;
-    joined row;
-    char got[64];
+    CHECK_BIG joined row;
+    CHECK_BIG char got[64];
     size_t i, n;
 
     for (i = 0; i < ROWS(lines); i++) {
@@ -173,7 +173,7 @@ static int read_int(const estls_span *s, uint32_t *out)
 static void numbers(const FLASH number *rows, size_t count,
                     int (*reader)(const estls_span *, uint32_t *))
 {
-    number row;
+    CHECK_BIG number row;
     size_t i;
 
     for (i = 0; i < count; i++) {
@@ -229,7 +229,7 @@ static const FLASH range ranges[] = {
 
 static void test_ranges(void)
 {
-    range row;
+    CHECK_BIG range row;
     size_t i;
 
     for (i = 0; i < ROWS(ranges); i++) {
@@ -269,7 +269,7 @@ static const FLASH quoted texts[] = {
 
 static void test_texts(void)
 {
-    quoted row;
+    CHECK_BIG quoted row;
     size_t i;
     char got[16];
 
@@ -366,7 +366,7 @@ static void round_trip(const char *first, int32_t middle, const char *last)
 {
     estls_span f;
     estls_span s;
-    char got[80];
+    CHECK_BIG char got[80];
     int32_t v = 0;
     int n;
 
@@ -391,10 +391,10 @@ static void round_trip(const char *first, int32_t middle, const char *last)
 
 static void test_round_trip(void)
 {
-    char first[80], last[80];
+    CHECK_BIG char first[80], last[80];
     uint32_t n, i;
 
-    for (n = 0; n < 64; n++) {
+    for (n = 0; n < 64; n += CHECK_STEP) {
         for (i = 0; i < ROUNDS; i++) {
             make_argument(first, n);
             make_argument(last, random_below(64));
@@ -411,7 +411,7 @@ static void test_every_byte(void)
     char argument[4] = "a.b";
     int c;
 
-    for (c = 1; c < 256; c++) {
+    for (c = 1; c < 256; c += CHECK_STEP) {
         argument[1] = (char)c;
         if (c >= 0x20 && c != 0x7f) {
             round_trip(argument, c, argument);
@@ -441,7 +441,7 @@ static int build(char *at, size_t cap, const char *argument)
 /* Every capacity gives the whole command or E_SPACE, and nothing beyond it. */
 static void every_capacity(const char *argument)
 {
-    char got[160];
+    CHECK_BIG char got[160];
     const int full = build(text, sizeof text, argument);
     int cap, rc;
     size_t i;
@@ -542,9 +542,10 @@ static void put_clock(char *p, uint32_t s)
 static void clocks(const calendar *c, uint32_t midnight, uint32_t s)
 {
     static const char weekdays[] = "SunMonTueWedThuFriSat";
-    char asctime[] = "Www Mmm dd hh:mm:ss yyyy";
-    char cclk[] = "yy/mm/dd,hh:mm:ss+00";
+    CHECK_BIG char asctime[25], cclk[21];
 
+    memcpy(asctime, "Www Mmm dd hh:mm:ss yyyy", 25);
+    memcpy(cclk, "yy/mm/dd,hh:mm:ss+00", 21);
     memcpy(asctime, weekdays + 3 * c->weekday, 3);
     memcpy(asctime + 4, months + 3 * c->month, 3);
     two_digits(asctime + 8, c->day);
@@ -643,7 +644,7 @@ static const FLASH char bad_cclk[][32] = {
 
 static void malformed(const FLASH char (*rows)[32], size_t count)
 {
-    char row[32];
+    CHECK_BIG char row[32];
     estls_span s;
 
     for (; count--; rows++) {
@@ -794,7 +795,7 @@ static const FLASH knob knobs[] = {
 static void turn_knob(const knob *row, size_t cap)
 {
     const size_t n = strlen(row->want);
-    char got[64];
+    CHECK_BIG char got[64];
     int rc;
 
     memset(got, '#', sizeof got);
@@ -816,7 +817,7 @@ static void test_knobs(void)
 {
     size_t i, cap;
     size_t longest = 0;
-    knob row;
+    CHECK_BIG knob row;
 
     for (i = 0; i < ROWS(knobs); i++) {
         FETCH(row, knobs, i);
@@ -965,7 +966,7 @@ static const FLASH voltage voltages[] = {
 static void test_voltages(void)
 {
     uint16_t mv[2];
-    voltage row;
+    CHECK_BIG voltage row;
     estls_span s;
     size_t i;
 

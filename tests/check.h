@@ -1,8 +1,9 @@
 /* check.h - the smallest test frame: prints what fails, then a count. It needs
  * printf and nothing else, so the same tests run on bare metal.
  *
- * CHECK_SMALL, for chips: smaller buffers, fewer rounds of what is random, and
- * each RUN says what it has checked. */
+ * CHECK_SMALL, for chips: smaller buffers, fewer rounds of what is the same but
+ * for its numbers, fewer still if it is 2 or more; and each RUN says what it
+ * has checked. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <stdio.h>
@@ -18,9 +19,13 @@
 #endif
 
 #ifdef CHECK_SMALL
-#define CHECK_SIZE(all, small) small
+#define CHECK_SIZE(all, small)   small
+#define CHECK_ROUNDS(all, small) (((small) + CHECK_SMALL - 1) / CHECK_SMALL)
+#define CHECK_STEP               CHECK_SMALL
 #else
-#define CHECK_SIZE(all, small) all
+#define CHECK_SIZE(all, small)   all
+#define CHECK_ROUNDS(all, small) all
+#define CHECK_STEP               1
 #endif
 
 static long check_passed, check_failed;

@@ -7,7 +7,7 @@
 # where no brace is open, with a '}' or a ';'.
 /^    RUN\(/ && count++ % parts != part { $0 = "" }
 { line[NR] = $0 }
-!open && /^static / { block++; first[block] = NR; open = 1; depth = 0 }
+!open && /^static / { first[++block] = NR; open = 1; depth = 0 }
 { of[NR] = open ? block : 0 }
 open {
     code = $0

@@ -39,19 +39,20 @@ tests() { cat "$@" | grep -E '^[a-z0-9_]+: [0-9]+$' | sort; }
 # judge TARGET SUITE: all its images against the host
 judge() {
     said=$dir/$1.$2
+    here=$dir/host$(small "$1").$2
     tests "$dir/$1.$2".*.said >"$said.tests"
-    cmp -s "$dir/$2.tests" "$said.tests" && s=0 || s=1
-    [ -s "$dir/$2.tests" ] || s=1
+    cmp -s "$here.tests" "$said.tests" && s=0 || s=1
+    [ -s "$here.tests" ] || s=1
     sum=$(cat "$dir/$1.$2".*.said | awk '
         /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; images++ }
         /^ram / { ram = $2 + $4 > ram ? $2 + $4 : ram }
         END { printf "%d checks, %d failed, %d images%s", passed, failed,
             images, ram ? ", RAM at most " ram : "" }')
-    check $s "$1 $2: $(wc -l <"$said.tests") of $(wc -l <"$dir/$2.tests") \
+    check $s "$1 $2: $(wc -l <"$said.tests") of $(wc -l <"$here.tests") \
 tests say what they say on the host; $sum"
-    [ $s -eq 0 ] || diff "$dir/$2.tests" "$said.tests" | sed 's/^/          /' |
+    [ $s -eq 0 ] || diff "$here.tests" "$said.tests" | sed 's/^/          /' |
         head -n 20
-    host=$(tail -n 1 "$dir/$2.said")
+    host=$(tail -n 1 "$here.said")
     case $sum in
     "${host% passed,*} checks, 0 failed,"*) s=0 ;;
     *) s=1 ;;
@@ -62,9 +63,12 @@ tests say what they say on the host; $sum"
 }
 
 for suite in $SUITES; do
-    gcc -std=c11 -O1 -DCHECK_SMALL "tests/$suite.c" -o "$dir/$suite" &&
-        "$dir/$suite" >"$dir/$suite.said"
-    tests "$dir/$suite.said" >"$dir/$suite.tests"
+    for small in 1 4; do
+        host=$dir/host$small.$suite
+        gcc -std=c11 -O1 -DCHECK_SMALL=$small "tests/$suite.c" -o "$host" &&
+            "$host" >"$host.said"
+        tests "$host.said" >"$host.tests"
+    done
 done
 for target in $targets; do prepare "$target" "$dir" || exit 1; done
 for target in $targets; do
