@@ -123,7 +123,7 @@
 #define ESTLS_API static
 #endif
 #else
-#define ESTLS_API extern
+#define ESTLS_API /* SDCC exports no definition that says extern */
 #endif
 
 /* Of a constant table that is to cost no RAM on AVR: there it lies in flash, to

@@ -1,29 +1,45 @@
 /* at_fields.c - reading the fields of a line, building a command, the modem's
  * clock, and its power. */
-#define _DEFAULT_SOURCE /* timegm, to compare with */
 #define ESTLS_NO_TLS
 #define ESTLS_IMPLEMENTATION
 #include "../estls.h"
 
-#include <time.h>
-
 #include "check.h"
 
-enum { KEEP = 77 }; /* what an *out holds when it must not be written */
+enum {
+    KEEP = 77, /* what an *out holds when it must not be written */
+    LONG = CHECK_SIZE(800, 400), /* of an argument */
+    ROUNDS = CHECK_SIZE(30, 1),
+    TIMERS = CHECK_ROUNDS(3000, 24),
+    CYCLES = CHECK_ROUNDS(4000, 200),
+    DAYS = CHECK_SIZE(1, 97 * CHECK_STEP) /* one of so many */
+};
 
-static estls_span span(const char *text)
+/* One text at a time; it ends where its memory does, so that a sanitizer sees
+ * a read beyond it. */
+static void span(estls_span *s, const char *text)
 {
-    estls_span s;
+    static char memory[48];
+    char *p;
 
-    s.p = text;
-    s.n = strlen(text);
-    return s;
+    s->n = strlen(text);
+    p = memory + sizeof memory - s->n;
+    memcpy(p, text, s->n);
+    s->p = p;
 }
+
+/* row is a variable of the type that the table's rows have */
+#define FETCH(row, table, i) flash_fetch(&(row), &(table)[i], sizeof(row))
+#define ROWS(table)          (sizeof(table) / sizeof(table)[0])
 
 /* -- fields ---------------------------------------------------------------- */
 
 /* A line, and its fields joined with '|'. */
-static const char *const lines[][2] = {
+typedef struct joined {
+    char line[48];
+    char fields[48];
+} joined;
+static const FLASH joined lines[] = {
     {"+CWLAP:(3,\"net\",-60)", "(3,\"net\",-60)"},
     {"+CSQ: 17,99", "17|99"},
     {"+X:", ""},
@@ -53,33 +69,35 @@ static void test_fields(void)
 {
     estls_span f;
     estls_span s;
-    char joined[64];
+    CHECK_BIG joined row;
+    CHECK_BIG char got[64];
     size_t i, n;
 
-    for (i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        check_note = lines[i][0];
+    for (i = 0; i < ROWS(lines); i++) {
+        FETCH(row, lines, i);
+        check_note = row.line;
         n = 0;
-        estls_at_fields_of(&f, lines[i][0], strlen(lines[i][0]));
-        while (estls_at_field(&f, &s) && n + s.n < sizeof joined) {
-            memcpy(joined + n, s.p, s.n);
+        span(&s, row.line);
+        estls_at_fields_of(&f, s.p, s.n);
+        while (estls_at_field(&f, &s) && n + s.n < sizeof got) {
+            memcpy(got + n, s.p, s.n);
             n += s.n;
-            joined[n++] = '|';
+            got[n++] = '|';
         }
         CHECK(n > 0);
-        joined[n ? n - 1 : 0] = 0;
-        CHECK_TEXT(joined, lines[i][1]);
+        got[n ? n - 1 : 0] = 0;
+        CHECK_TEXT(got, row.fields);
         CHECK_INT(estls_at_field(&f, &s), 0);
     }
-    check_note = "";
 }
 
 typedef struct number {
-    const char *text;
+    char text[32];
     int rc;
     uint32_t value;
 } number;
 
-static const number uints[] = {
+static const FLASH number uints[] = {
     {"0", 0, 0},
     {"00", 0, 0},
     {"7", 0, 7},
@@ -100,7 +118,7 @@ static const number uints[] = {
     {"1.5", ESTLS_E_PROTO, 0},
 };
 
-static const number ints[] = {
+static const FLASH number ints[] = {
     {"0", 0, 0},
     {"-0", 0, 0},
     {"-1", 0, 0xffffffffu},
@@ -120,7 +138,7 @@ static const number ints[] = {
     {"1-", ESTLS_E_PROTO, 0},
 };
 
-static const number hexes[] = {
+static const FLASH number hexes[] = {
     {"0", 0, 0},
     {"f", 0, 15},
     {"F", 0, 15},
@@ -152,32 +170,45 @@ static int read_int(const estls_span *s, uint32_t *out)
     return rc;
 }
 
-static void numbers(const number *row, size_t count,
+static void numbers(const FLASH number *rows, size_t count,
                     int (*reader)(const estls_span *, uint32_t *))
 {
-    for (; count--; row++) {
-        estls_span s = span(row->text);
+    CHECK_BIG number row;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        estls_span s;
         uint32_t v = KEEP;
 
-        check_note = row->text;
-        CHECK_INT(reader(&s, &v), row->rc);
-        CHECK(v == (row->rc ? (uint32_t)KEEP : row->value));
+        FETCH(row, rows, i);
+        span(&s, row.text);
+        check_note = row.text;
+        CHECK_INT(reader(&s, &v), row.rc);
+        CHECK(v == (row.rc ? (uint32_t)KEEP : row.value));
     }
-    check_note = "";
 }
 
-static void test_numbers(void)
+static void test_uints(void)
 {
-    numbers(uints, sizeof uints / sizeof uints[0], estls_at_uint);
-    numbers(ints, sizeof ints / sizeof ints[0], read_int);
-    numbers(hexes, sizeof hexes / sizeof hexes[0], estls_at_hex);
+    numbers(uints, ROWS(uints), estls_at_uint);
 }
 
-static const struct range {
-    const char *text;
+static void test_ints(void)
+{
+    numbers(ints, ROWS(ints), read_int);
+}
+
+static void test_hexes(void)
+{
+    numbers(hexes, ROWS(hexes), estls_at_hex);
+}
+
+typedef struct range {
+    char text[16];
     int rc;
     uint32_t lo, hi;
-} ranges[] = {
+} range;
+static const FLASH range ranges[] = {
     {"(3-20)", 0, 3, 20},
     {"3-20", 0, 3, 20},
     {"0-0", 0, 0, 0},
@@ -198,25 +229,28 @@ static const struct range {
 
 static void test_ranges(void)
 {
+    CHECK_BIG range row;
     size_t i;
 
-    for (i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        estls_span s = span(ranges[i].text);
+    for (i = 0; i < ROWS(ranges); i++) {
+        estls_span s;
         uint32_t lo = KEEP, hi = KEEP;
 
-        check_note = ranges[i].text;
-        CHECK_INT(estls_at_range(&s, &lo, &hi), ranges[i].rc);
-        CHECK(lo == (ranges[i].rc ? (uint32_t)KEEP : ranges[i].lo));
-        CHECK(hi == (ranges[i].rc ? (uint32_t)KEEP : ranges[i].hi));
+        FETCH(row, ranges, i);
+        span(&s, row.text);
+        check_note = row.text;
+        CHECK_INT(estls_at_range(&s, &lo, &hi), row.rc);
+        CHECK(lo == (row.rc ? (uint32_t)KEEP : row.lo));
+        CHECK(hi == (row.rc ? (uint32_t)KEEP : row.hi));
     }
-    check_note = "";
 }
 
-static const struct text {
-    const char *field;
+typedef struct quoted {
+    char field[16];
     int rc; /* or the length */
-    const char *text;
-} texts[] = {
+    char text[8];
+} quoted;
+static const FLASH quoted texts[] = {
     {"", 0, ""},
     {"abc", 3, "abc"},
     {"\"\"", 0, ""},
@@ -235,39 +269,42 @@ static const struct text {
 
 static void test_texts(void)
 {
+    CHECK_BIG quoted row;
     size_t i;
     char got[16];
 
-    for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        estls_span s = span(texts[i].field);
+    for (i = 0; i < ROWS(texts); i++) {
+        estls_span s;
 
-        check_note = texts[i].field;
-        CHECK_INT(estls_at_text(&s, got, sizeof got), texts[i].rc);
-        if (texts[i].rc >= 0) { CHECK_TEXT(got, texts[i].text); }
+        FETCH(row, texts, i);
+        span(&s, row.field);
+        check_note = row.field;
+        CHECK_INT(estls_at_text(&s, got, sizeof got), row.rc);
+        if (row.rc >= 0) { CHECK_TEXT(got, row.text); }
     }
-    check_note = "";
 }
 
 /* Every capacity gives the whole text or E_SPACE, and nothing beyond it. */
 static void test_text_capacities(void)
 {
-    estls_span s = span("\"a\\\"b\\\\c\"");
+    estls_span s;
     char got[16];
     size_t cap, i;
 
+    span(&s, "\"a\\\"b\\\\c\"");
     for (cap = 0; cap < 10; cap++) {
         memset(got, '#', sizeof got);
         CHECK_INT(estls_at_text(&s, got, cap), cap > 5 ? 5 : ESTLS_E_SPACE);
         if (cap > 5) { CHECK_TEXT(got, "a\"b\\c"); }
         for (i = cap; i < sizeof got; i++) { CHECK_INT(got[i], '#'); }
     }
-    s = span("");
+    span(&s, "");
     CHECK_INT(estls_at_text(&s, got, 0), ESTLS_E_SPACE);
 }
 
 /* -- commands -------------------------------------------------------------- */
 
-static char text[700];
+static char text[LONG - 100];
 static estls_at_builder cmd;
 
 static void test_commands(void)
@@ -329,7 +366,7 @@ static void round_trip(const char *first, int32_t middle, const char *last)
 {
     estls_span f;
     estls_span s;
-    char got[80];
+    CHECK_BIG char got[80];
     int32_t v = 0;
     int n;
 
@@ -354,11 +391,11 @@ static void round_trip(const char *first, int32_t middle, const char *last)
 
 static void test_round_trip(void)
 {
-    char first[80], last[80];
+    CHECK_BIG char first[80], last[80];
     uint32_t n, i;
 
-    for (n = 0; n < 64; n++) {
-        for (i = 0; i < 30; i++) {
+    for (n = 0; n < 64; n += CHECK_STEP) {
+        for (i = 0; i < ROUNDS; i++) {
             make_argument(first, n);
             make_argument(last, random_below(64));
             round_trip(first,
@@ -374,7 +411,7 @@ static void test_every_byte(void)
     char argument[4] = "a.b";
     int c;
 
-    for (c = 1; c < 256; c++) {
+    for (c = 1; c < 256; c += CHECK_STEP) {
         argument[1] = (char)c;
         if (c >= 0x20 && c != 0x7f) {
             round_trip(argument, c, argument);
@@ -404,7 +441,7 @@ static int build(char *at, size_t cap, const char *argument)
 /* Every capacity gives the whole command or E_SPACE, and nothing beyond it. */
 static void every_capacity(const char *argument)
 {
-    char got[160];
+    CHECK_BIG char got[160];
     const int full = build(text, sizeof text, argument);
     int cap, rc;
     size_t i;
@@ -425,17 +462,16 @@ static void test_capacities(void)
 {
     size_t i;
 
-    for (i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
+    for (i = 0; i < ROWS(arguments); i++) {
         check_note = arguments[i];
         every_capacity(arguments[i]);
     }
-    check_note = "";
 }
 
 /* A string argument of every length up to beyond what fits. */
 static void test_every_length(void)
 {
-    static char argument[800];
+    static char argument[LONG];
     size_t n;
 
     for (n = 0; n < sizeof argument - 1; n++) {
@@ -469,41 +505,85 @@ static void test_first_error_sticks(void)
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/* Both clocks, for a moment that gmtime takes apart. */
-static void clocks(uint32_t t)
-{
-    time_t when = (time_t)t;
-    struct tm *tm = gmtime(&when);
-    char got[40];
+/* A calendar that goes on day by day. */
+typedef struct calendar {
+    unsigned year, month, day; /* month: 0 to 11 */
+    unsigned weekday;          /* 0: Sunday */
+} calendar;
 
-    CHECK_INT(strftime(got, sizeof got, "%a %b %e %H:%M:%S %Y", tm), 24);
-    CHECK_INT(estls_time(got, 24), t);
-    CHECK_INT(strftime(got, sizeof got, "%a %b %d %H:%M:%S %Y", tm), 24);
-    CHECK_INT(estls_time(got, 24), t);
-    if (tm->tm_year < 200) {
-        CHECK_INT(strftime(got, sizeof got, "%y/%m/%d,%H:%M:%S+00", tm), 20);
-        CHECK_INT(estls_time(got, 20), t);
-    }
+static void next_day(calendar *c)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30,
+                                   31, 31, 30, 31, 30, 31};
+    const int leap = c->month == 1 && c->year % 4 == 0 && c->year != 2100;
+
+    c->weekday = (c->weekday + 1) % 7;
+    if (c->day++ < (unsigned)days[c->month] + (unsigned)leap) { return; }
+    c->day = 1;
+    if (c->month++ < 11) { return; }
+    c->month = 0;
+    c->year++;
+}
+
+static void two_digits(char *p, unsigned v)
+{
+    p[0] = (char)('0' + v / 10 % 10);
+    p[1] = (char)('0' + v % 10);
+}
+
+static void put_clock(char *p, uint32_t s)
+{
+    two_digits(p, (unsigned)(s / 3600));
+    two_digits(p + 3, (unsigned)(s / 60 % 60));
+    two_digits(p + 6, (unsigned)(s % 60));
+}
+
+/* Both clocks, s seconds into a day that began at midnight. */
+static void clocks(const calendar *c, uint32_t midnight, uint32_t s)
+{
+    static const char weekdays[] = "SunMonTueWedThuFriSat";
+    CHECK_BIG char asctime[25], cclk[21];
+
+    memcpy(asctime, "Www Mmm dd hh:mm:ss yyyy", 25);
+    memcpy(cclk, "yy/mm/dd,hh:mm:ss+00", 21);
+    memcpy(asctime, weekdays + 3 * c->weekday, 3);
+    memcpy(asctime + 4, months + 3 * c->month, 3);
+    two_digits(asctime + 8, c->day);
+    put_clock(asctime + 11, s);
+    two_digits(asctime + 20, c->year / 100);
+    two_digits(asctime + 22, c->year);
+    CHECK(estls_time(asctime, 24) == midnight + s);
+    if (c->day < 10) { asctime[8] = ' '; }
+    CHECK(estls_time(asctime, 24) == midnight + s);
+    if (c->year >= 2100) { return; }
+    two_digits(cclk, c->year);
+    two_digits(cclk + 3, c->month + 1);
+    two_digits(cclk + 6, c->day);
+    put_clock(cclk + 9, s);
+    CHECK(estls_time(cclk, 20) == midnight + s);
 }
 
 static void test_clock_days(void)
 {
-    const uint32_t first = 1577836800u; /* 2020-01-01 */
-    const uint32_t end = 4291747200u;   /* 2106-01-01 */
-    uint32_t t;
+    uint32_t midnight = 1577836800u;  /* 2020-01-01 */
+    const uint32_t end = 4291747200u; /* 2106-01-01 */
+    calendar c = {2020, 0, 1, 3};
+    uint32_t day = 0;
 
-    for (t = first; t < end - 86400u; t += 86400u) {
-        clocks(t + random_below(86400u));
+    clocks(&c, midnight, 0);
+    for (; midnight != end - 86400u; midnight += 86400u) {
+        if (day++ % DAYS == 0) { clocks(&c, midnight, random_below(86400u)); }
+        next_day(&c);
     }
-    clocks(first);
-    clocks(end - 1);
+    clocks(&c, midnight, 86399u);
+    CHECK(c.year == 2105 && c.month == 11 && c.day == 31);
     CHECK_INT(estls_time("Sat Feb 29 00:00:00 2020", 24), 1582934400u);
     CHECK_INT(estls_time("Thu Feb 29 23:59:59 2024", 24), 1709251199u);
-    CHECK_INT(estls_time("Mon Mar  1 00:00:00 2100", 24), 4107542400u);
-    CHECK_INT(estls_time("Sun Feb 28 23:59:59 2100", 24), 4107542399u);
+    CHECK(estls_time("Mon Mar  1 00:00:00 2100", 24) == 4107542400u);
+    CHECK(estls_time("Sun Feb 28 23:59:59 2100", 24) == 4107542399u);
 }
 
-static const char *const bad_asctime[] = {
+static const FLASH char bad_asctime[][32] = {
     "",
     "Thu Jan  1 00:00:00 1970",
     "Tue Dec 31 23:59:59 2019",
@@ -535,7 +615,7 @@ static const char *const bad_asctime[] = {
     "Wed Apr 31 00:00:00 2024",
 };
 
-static const char *const bad_cclk[] = {
+static const FLASH char bad_cclk[][32] = {
     "",
     "\"",
     "\"\"",
@@ -562,19 +642,23 @@ static const char *const bad_cclk[] = {
     "21/10/19,17:47:56+00\"",
 };
 
+static void malformed(const FLASH char (*rows)[32], size_t count)
+{
+    CHECK_BIG char row[32];
+    estls_span s;
+
+    for (; count--; rows++) {
+        flash_fetch(row, rows, sizeof row);
+        check_note = row;
+        span(&s, row);
+        CHECK_INT(estls_time(s.p, s.n), 0);
+    }
+}
+
 static void test_clock_malformed(void)
 {
-    size_t i;
-
-    for (i = 0; i < sizeof bad_asctime / sizeof bad_asctime[0]; i++) {
-        check_note = bad_asctime[i];
-        CHECK_INT(estls_time(bad_asctime[i], strlen(bad_asctime[i])), 0);
-    }
-    for (i = 0; i < sizeof bad_cclk / sizeof bad_cclk[0]; i++) {
-        check_note = bad_cclk[i];
-        CHECK_INT(estls_time(bad_cclk[i], strlen(bad_cclk[i])), 0);
-    }
-    check_note = "";
+    malformed(bad_asctime, ROWS(bad_asctime));
+    malformed(bad_cclk, ROWS(bad_cclk));
 }
 
 /* Every month name at its place, and none in between two. */
@@ -613,32 +697,33 @@ static void test_clock_zones(void)
 
 /* -- power ----------------------------------------------------------------- */
 
-/* A knob, and the command without its CR LF; null: out of range. */
-static const struct {
+/* A knob, and the command without its CR LF; "": out of range. */
+typedef struct knob {
     uint8_t knob;
     uint32_t value;
     uint16_t active_s;
-    const char *want;
-} knobs[] = {
-    {ESTLS_AT_RFPOWER, 0, 0, NULL},
-    {ESTLS_AT_RFPOWER, 33, 0, NULL},
+    char want[40];
+} knob;
+static const FLASH knob knobs[] = {
+    {ESTLS_AT_RFPOWER, 0, 0, ""},
+    {ESTLS_AT_RFPOWER, 33, 0, ""},
     {ESTLS_AT_RFPOWER, 34, 0, "AT+RFPOWER=34"},
     {ESTLS_AT_RFPOWER, 78, 65535, "AT+RFPOWER=78"},
     {ESTLS_AT_RFPOWER, 84, 0, "AT+RFPOWER=84"},
-    {ESTLS_AT_RFPOWER, 85, 0, NULL},
-    {ESTLS_AT_RFPOWER, 256 + 40, 0, NULL},
-    {ESTLS_AT_RFPOWER, 0xffffffffu, 0, NULL},
+    {ESTLS_AT_RFPOWER, 85, 0, ""},
+    {ESTLS_AT_RFPOWER, 256 + 40, 0, ""},
+    {ESTLS_AT_RFPOWER, 0xffffffffu, 0, ""},
     {ESTLS_AT_SLEEP, 0, 0, "AT+SLEEP=0"},
     {ESTLS_AT_SLEEP, 1, 0, "AT+SLEEP=1"},
     {ESTLS_AT_SLEEP, 2, 0, "AT+SLEEP=2"},
     {ESTLS_AT_SLEEP, 3, 0, "AT+SLEEP=3"},
-    {ESTLS_AT_SLEEP, 4, 0, NULL},
-    {ESTLS_AT_SLEEP, 0x10000, 0, NULL},
-    {ESTLS_AT_GSLP, 0, 0, NULL},
+    {ESTLS_AT_SLEEP, 4, 0, ""},
+    {ESTLS_AT_SLEEP, 0x10000, 0, ""},
+    {ESTLS_AT_GSLP, 0, 0, ""},
     {ESTLS_AT_GSLP, 1, 0, "AT+GSLP=1"},
     {ESTLS_AT_GSLP, 65536, 0, "AT+GSLP=65536"},
     {ESTLS_AT_GSLP, 0x7fffffff, 0, "AT+GSLP=2147483647"},
-    {ESTLS_AT_GSLP, 0x80000000u, 0, NULL},
+    {ESTLS_AT_GSLP, 0x80000000u, 0, ""},
     {ESTLS_AT_PSM, 0, 0, "AT+CPSMS=0"},
     /* the examples of TS 27.007, 7.38: 70 h and 4 min */
     {ESTLS_AT_PSM, 252000, 240, "AT+CPSMS=1,,,\"01000111\",\"00100100\""},
@@ -661,8 +746,8 @@ static const struct {
     {ESTLS_AT_PSM, 1116000, 0, "AT+CPSMS=1,,,\"01011111\",\"00000000\""},
     {ESTLS_AT_PSM, 1116001, 0, "AT+CPSMS=1,,,\"11000001\",\"00000000\""},
     {ESTLS_AT_PSM, 35712000, 0, "AT+CPSMS=1,,,\"11011111\",\"00000000\""},
-    {ESTLS_AT_PSM, 35712001, 0, NULL},
-    {ESTLS_AT_PSM, 0xffffffffu, 0, NULL},
+    {ESTLS_AT_PSM, 35712001, 0, ""},
+    {ESTLS_AT_PSM, 0xffffffffu, 0, ""},
     /* and of GPRS Timer 2 */
     {ESTLS_AT_PSM, 3600, 1, "AT+CPSMS=1,,,\"00000110\",\"00000001\""},
     {ESTLS_AT_PSM, 3600, 62, "AT+CPSMS=1,,,\"00000110\",\"00011111\""},
@@ -670,9 +755,9 @@ static const struct {
     {ESTLS_AT_PSM, 3600, 1860, "AT+CPSMS=1,,,\"00000110\",\"00111111\""},
     {ESTLS_AT_PSM, 3600, 1861, "AT+CPSMS=1,,,\"00000110\",\"01000110\""},
     {ESTLS_AT_PSM, 3600, 11160, "AT+CPSMS=1,,,\"00000110\",\"01011111\""},
-    {ESTLS_AT_PSM, 3600, 11161, NULL},
-    {ESTLS_AT_PSM, 3600, 65535, NULL},
-    {ESTLS_AT_PSM, 0, 11161, NULL},
+    {ESTLS_AT_PSM, 3600, 11161, ""},
+    {ESTLS_AT_PSM, 3600, 65535, ""},
+    {ESTLS_AT_PSM, 0, 11161, ""},
     {ESTLS_AT_EDRX_M, 0, 0, "AT+CEDRXS=0"},
     {ESTLS_AT_EDRX_M, 1, 0, "AT+CEDRXS=1,4,\"0000\""},
     {ESTLS_AT_EDRX_M, 5120, 4, "AT+CEDRXS=1,4,\"0000\""},
@@ -689,7 +774,7 @@ static const struct {
     {ESTLS_AT_EDRX_M, 655360, 0, "AT+CEDRXS=1,4,\"1011\""},
     {ESTLS_AT_EDRX_M, 1310720, 0, "AT+CEDRXS=1,4,\"1100\""},
     {ESTLS_AT_EDRX_M, 2621440, 0, "AT+CEDRXS=1,4,\"1101\""},
-    {ESTLS_AT_EDRX_M, 2621441, 0, NULL},
+    {ESTLS_AT_EDRX_M, 2621441, 0, ""},
     {ESTLS_AT_EDRX_NB, 0, 0, "AT+CEDRXS=0"},
     {ESTLS_AT_EDRX_NB, 1, 0, "AT+CEDRXS=1,5,\"0010\""},
     {ESTLS_AT_EDRX_NB, 20480, 0, "AT+CEDRXS=1,5,\"0010\""},
@@ -700,30 +785,29 @@ static const struct {
     {ESTLS_AT_EDRX_NB, 2621441, 0, "AT+CEDRXS=1,5,\"1110\""},
     {ESTLS_AT_EDRX_NB, 5242881, 0, "AT+CEDRXS=1,5,\"1111\""},
     {ESTLS_AT_EDRX_NB, 10485760, 0, "AT+CEDRXS=1,5,\"1111\""},
-    {ESTLS_AT_EDRX_NB, 10485761, 0, NULL},
-    {ESTLS_AT_EDRX_NB, 0xffffffffu, 0, NULL},
-    {ESTLS_AT_EDRX_NB + 1, 1, 0, NULL},
-    {255, 40, 0, NULL},
+    {ESTLS_AT_EDRX_NB, 10485761, 0, ""},
+    {ESTLS_AT_EDRX_NB, 0xffffffffu, 0, ""},
+    {ESTLS_AT_EDRX_NB + 1, 1, 0, ""},
+    {255, 40, 0, ""},
 };
 
 /* In every capacity: the command or an error, and nothing beyond it. */
-static void turn_knob(size_t row, size_t cap)
+static void turn_knob(const knob *row, size_t cap)
 {
-    const char *want = knobs[row].want;
-    const size_t n = want ? strlen(want) : 0;
-    char got[64];
+    const size_t n = strlen(row->want);
+    CHECK_BIG char got[64];
     int rc;
 
     memset(got, '#', sizeof got);
-    rc = estls_at_power(got, cap, knobs[row].knob, knobs[row].value,
-                        knobs[row].active_s);
+    rc = estls_at_power(got, cap, row->knob, row->value, row->active_s);
     CHECK_INT(got[cap], '#');
-    if (!want) {
+    if (!n) {
         CHECK_INT(rc, ESTLS_E_ARG);
     } else if (cap < n + 2) {
         CHECK_INT(rc, ESTLS_E_SPACE);
     } else if (rc == (int)n + 2) {
-        CHECK(memcmp(got, want, n) == 0 && memcmp(got + n, "\r\n", 2) == 0);
+        CHECK(memcmp(got, row->want, n) == 0 &&
+              memcmp(got + n, "\r\n", 2) == 0);
     } else {
         CHECK_INT(rc, n + 2);
     }
@@ -732,18 +816,18 @@ static void turn_knob(size_t row, size_t cap)
 static void test_knobs(void)
 {
     size_t i, cap;
+    size_t longest = 0;
+    CHECK_BIG knob row;
 
-    for (i = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
-        check_note = knobs[i].want ? knobs[i].want : "out of range";
-        for (cap = 0; cap <= 36; cap++) { turn_knob(i, cap); }
+    for (i = 0; i < ROWS(knobs); i++) {
+        FETCH(row, knobs, i);
+        check_note = row.want;
+        for (cap = 0; cap <= 36; cap++) { turn_knob(&row, cap); }
+        cap = row.want[0] ? strlen(row.want) + 2 : 0;
+        longest = cap > longest ? cap : longest;
     }
-    check_note = "";
+    CHECK_INT(longest, 36); /* as estls_at_power promises */
     CHECK_INT(estls_at_power(NULL, 99, ESTLS_AT_SLEEP, 0, 0), ESTLS_E_ARG);
-    for (i = 0, cap = 0; i < sizeof knobs / sizeof knobs[0]; i++) {
-        const size_t n = knobs[i].want ? strlen(knobs[i].want) + 2 : 0;
-        cap = n > cap ? n : cap;
-    }
-    CHECK_INT(cap, 36); /* as estls_at_power promises */
 }
 
 static unsigned bits_at(const char *p, int n)
@@ -755,7 +839,7 @@ static unsigned bits_at(const char *p, int n)
 }
 
 /* Bits 8 to 6 of a timer, in seconds; 0: a unit that must not be used. */
-static const uint32_t timer3[8] = {600, 3600, 36000, 2, 30, 60, 320 * 3600u, 0};
+static const uint32_t timer3[8] = {600, 3600, 36000, 2, 30, 60, 1152000u, 0};
 static const uint32_t timer2[8] = {2, 60, 360};
 
 static uint32_t timer_s(const uint32_t *unit, unsigned octet)
@@ -781,7 +865,7 @@ static void test_timers(void)
     uint32_t period, active;
     int i;
 
-    for (i = 0; i < 3000; i++) {
+    for (i = 0; i < TIMERS; i++) {
         period = 1 + random_below(reach[i % 6]);
         active = random_below(i % 2 ? 11161 : 100);
         CHECK_INT(estls_at_power(text, sizeof text, ESTLS_AT_PSM, period,
@@ -805,7 +889,7 @@ static void test_cycles(void)
     unsigned got, other;
     int i, nb;
 
-    for (i = 0; i < 4000; i++) {
+    for (i = 0; i < CYCLES; i++) {
         nb = i & 1;
         ms = 1 + random_below(cycles[nb ? i / 2 % 16 : i / 2 % 14]);
         CHECK_INT(estls_at_power(text, sizeof text,
@@ -815,17 +899,19 @@ static void test_cycles(void)
         got = bits_at(text + 15, 4);
         CHECK_INT(text[12], nb ? '5' : '4');
         CHECK((nb ? in_nb : in_m)[got] == '1' && cycles[got] >= ms);
-        for (other = 0; other < got; other++) {
-            CHECK((nb ? in_nb : in_m)[other] == '0' || cycles[other] < ms);
+        for (other = 0; other < 16; other++) {
+            CHECK(other >= got || (nb ? in_nb : in_m)[other] == '0' ||
+                  cycles[other] < ms);
         }
     }
 }
 
 /* A line that answers AT+CBC, and mV; 0: it has none. */
-static const struct {
-    const char *line;
+typedef struct voltage {
+    char line[40];
     uint16_t mv;
-} voltages[] = {
+} voltage;
+static const FLASH voltage voltages[] = {
     {"+CBC: 0,97,3987", 3987},
     {"+CBC: 0, 97, 3987", 3987},
     {"+CBC:0,97,3987", 3987},
@@ -879,19 +965,20 @@ static const struct {
 
 static void test_voltages(void)
 {
-    uint16_t range[2];
-    uint16_t mv;
+    uint16_t mv[2];
+    CHECK_BIG voltage row;
+    estls_span s;
     size_t i;
 
-    for (i = 0; i < sizeof voltages / sizeof voltages[0]; i++) {
-        check_note = voltages[i].line;
-        mv = voltages[i].mv;
-        memset(range, 0, sizeof range);
-        CHECK_INT(estls_at_cbc(check_note, strlen(check_note), range),
-                  mv ? ESTLS_OK : ESTLS_E_PROTO);
-        CHECK(range[0] == mv && range[1] == mv);
+    for (i = 0; i < ROWS(voltages); i++) {
+        FETCH(row, voltages, i);
+        check_note = row.line;
+        memset(mv, 0, sizeof mv);
+        span(&s, row.line);
+        CHECK_INT(estls_at_cbc(s.p, s.n, mv),
+                  row.mv ? ESTLS_OK : ESTLS_E_PROTO);
+        CHECK(mv[0] == row.mv && mv[1] == row.mv);
     }
-    check_note = "";
 }
 
 /* Not terminated, cut at every byte: no read beyond, no more than it says. */
@@ -899,14 +986,14 @@ static void test_voltage_cut(void)
 {
     static const char line[] = "+CBC: 0,97,3987";
     char copy[sizeof line];
-    uint16_t range[2];
+    uint16_t mv[2];
     size_t n;
 
     for (n = 0; n < sizeof line; n++) {
         memset(copy, '9', sizeof copy);
         memcpy(copy, line, n);
-        memset(range, 0, sizeof range);
-        CHECK_INT(estls_at_cbc(copy, n, range),
+        memset(mv, 0, sizeof mv);
+        CHECK_INT(estls_at_cbc(copy, n, mv),
                   n + 1 == sizeof line ? ESTLS_OK : ESTLS_E_PROTO);
     }
 }
@@ -917,40 +1004,42 @@ static void test_voltage_range(void)
     static const char *const said[] = {"+CBC: 0,97,3987", "+CBC: 0,97",
                                        "+CBC: 3.612V", "+CBC: 0,97,4011",
                                        "+CBC: 0,97,6001"};
-    uint16_t range[2] = {0, 0};
+    uint16_t mv[2] = {0, 0};
     size_t i;
     int good = 0;
 
     for (i = 0; i < 5; i++) {
-        good += estls_at_cbc(said[i], strlen(said[i]), range) == ESTLS_OK;
+        good += estls_at_cbc(said[i], strlen(said[i]), mv) == ESTLS_OK;
     }
     CHECK_INT(good, 3);
-    CHECK_INT(range[0], 3612);
-    CHECK_INT(range[1], 4011);
+    CHECK_INT(mv[0], 3612);
+    CHECK_INT(mv[1], 4011);
 }
 
 int main(void)
 {
-    test_fields();
-    test_numbers();
-    test_ranges();
-    test_texts();
-    test_text_capacities();
-    test_commands();
-    test_round_trip();
-    test_every_byte();
-    test_capacities();
-    test_every_length();
-    test_first_error_sticks();
-    test_clock_days();
-    test_clock_malformed();
-    test_clock_months();
-    test_clock_zones();
-    test_knobs();
-    test_timers();
-    test_cycles();
-    test_voltages();
-    test_voltage_cut();
-    test_voltage_range();
+    RUN(test_fields);
+    RUN(test_uints);
+    RUN(test_ints);
+    RUN(test_hexes);
+    RUN(test_ranges);
+    RUN(test_texts);
+    RUN(test_text_capacities);
+    RUN(test_commands);
+    RUN(test_round_trip);
+    RUN(test_every_byte);
+    RUN(test_capacities);
+    RUN(test_every_length);
+    RUN(test_first_error_sticks);
+    RUN(test_clock_days);
+    RUN(test_clock_malformed);
+    RUN(test_clock_months);
+    RUN(test_clock_zones);
+    RUN(test_knobs);
+    RUN(test_timers);
+    RUN(test_cycles);
+    RUN(test_voltages);
+    RUN(test_voltage_cut);
+    RUN(test_voltage_range);
     return check_end();
 }

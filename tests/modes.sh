@@ -128,6 +128,13 @@ if have arm-none-eabi-gcc "ARM"; then
         done
     fi
 fi
+if have xtensa-lx106-elf-gcc "Xtensa"; then
+    xtensa="xtensa-lx106-elf-gcc $cross -ffreestanding"
+    mode "xtensa-lx106-elf-gcc no_tls" $xtensa "$dir/no_tls.c"
+    if [ -e /usr/include/bearssl.h ]; then
+        mode "xtensa-lx106-elf-gcc full" $xtensa -I"$dir/bearssl" "$dir/full.c"
+    fi
+fi
 # SDCC warns about code that it finds unreachable because it is constant; what
 # counts is that it compiles.
 if have sdcc "SDCC"; then

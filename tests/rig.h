@@ -69,7 +69,4 @@ void rig_end(rig *r);
 extern const char rig_body[];
 extern const char rig_secret[]; /* the password */
 
-/* Runs a test under its own name; needs check.h. */
-#define RUN(test) (check_note = #test, test())
-
 #endif

@@ -1,0 +1,113 @@
+# shellcheck shell=sh
+# units_targets.sh - how units.sh builds an image for each chip, and runs it.
+
+SUITES='at_parser at_fields at_engine tx'
+
+# images TARGET SUITE: into how many images the suite is cut
+images() {
+    case $1.$2 in
+    atmega328p.at_parser) echo 8 ;;
+    atmega328p.at_fields) echo 6 ;;
+    atmega328p.at_engine) echo 18 ;;
+    atmega328p.tx) echo 24 ;;
+    stm8.at_parser) echo 4 ;;
+    mcs51.at_parser) echo 5 ;;
+    z80.at_parser) echo 3 ;;
+    *.at_fields) echo 5 ;;
+    *.at_engine) echo 8 ;;
+    *.tx) echo 16 ;;
+    esac
+}
+
+# small TARGET: its CHECK_SMALL; ucsim is slow
+small() {
+    case $1 in
+    atmega328p) echo 1 ;;
+    *) echo 4 ;;
+    esac
+}
+
+# prepare TARGET DIR: what all its images need
+prepare() {
+    case $1 in
+    atmega328p)
+        gcc -std=c11 -O2 -Wall -Wextra tests/mcu/units_avr_host.c \
+            -o "$2/simulator" -lsimavr -lelf
+        ;;
+    *)
+        sdcc_room "$1" "$2" at 'link tx' && sdcc_room "$1" "$2" tx 'at link' &&
+            # shellcheck disable=SC2046 # options
+            sdcc $(sdcc_options "$1") -c tests/mcu/units_sdcc.c \
+                -o "$2/$1.main.rel"
+        ;;
+    esac
+}
+
+# image DIR TARGET SUITE PART PARTS: builds and runs one; its output is in
+# DIR/TARGET.SUITE.PART.said
+image() {
+    name=$1/$2.$3.$4
+    awk -v part="$4" -v parts="$5" -f tests/mcu/part.awk "tests/$3.c" \
+        >"$name.c"
+    { "build_$2" "$1" "$name" && "run_$2" "$1" "$name"; } >"$name.said" 2>&1 ||
+        echo "$2 $3, image $4: status $?" >>"$name.said"
+}
+
+# -- ATmega328P ---------------------------------------------------------------
+build_atmega328p() {
+    # AVR keeps in flash what a GNU C says to keep there
+    avr='avr-gcc -std=gnu11 -Os -Wall -Wextra -Wno-unused -mmcu=atmega328p'
+    $avr -Wno-maybe-uninitialized "-DCHECK_SMALL=$(small atmega328p)" -DESTLS_STATIC= \
+        -Dmain=test_main -Itests -c "$2.c" -o "$2.o" &&
+        $avr tests/mcu/units_avr.c "$2.o" -o "$2.elf"
+}
+
+run_atmega328p() {
+    timeout 120 "$1/simulator" "$2.elf" atmega328p
+}
+
+# -- stm8, mcs51, z80: SDCC ---------------------------------------------------
+sdcc_options() {
+    case $1 in
+    stm8) echo -mstm8 --model-large --std-c11 --opt-code-size ;;
+    z80) echo -mz80 --data-loc 0xf000 --std-c11 --opt-code-size ;;
+    mcs51) echo -mmcs51 --model-large --stack-auto --std-c11 --opt-code-size ;;
+    esac
+}
+
+# sdcc_room TARGET DIR ROOM WITHOUT: the library, compiled once. The compiler
+# takes its time for what is to be small.
+sdcc_room() {
+    awk -v without="$4" -f tests/mcu/rooms.awk estls.h >"$2/$1.$3.h"
+    printf '#define ESTLS_NO_TLS\n#define ESTLS_IMPLEMENTATION\n%s\n' \
+        "#include \"$1.$3.h\"" >"$2/$1.$3.c"
+    # shellcheck disable=SC2046
+    sdcc $(sdcc_options "$1") -c "$2/$1.$3.c" -o "$2/$1.$3.rel" \
+        >"$2/$1.$3.log" 2>&1 || { cat "$2/$1.$3.log" && false; }
+}
+
+# build_sdcc TARGET DIR NAME: fast rather than small, for it runs once
+build_sdcc() {
+    room=at
+    case $3 in */*.tx.*) room=tx ;; esac
+    sed -i 's/^#define ESTLS_\(IMPLEMENTATION\|STATIC\)$//' "$3.c"
+    options=$(sdcc_options "$1")
+    # shellcheck disable=SC2086
+    sdcc $options --max-allocs-per-node 1 "-DCHECK_SMALL=$(small "$1")" \
+        -Dmain=test_main -Itests -c "$3.c" -o "$3.rel" >"$3.log" 2>&1 &&
+        sdcc $options "$2/$1.main.rel" "$3.rel" "$2/$1.$room.rel" \
+            -o "$3.ihx" >>"$3.log" 2>&1 || { cat "$3.log" && false; }
+}
+build_stm8() { build_sdcc stm8 "$@"; }
+build_mcs51() { build_sdcc mcs51 "$@"; }
+build_z80() { build_sdcc z80 "$@"; }
+
+run_stm8() {
+    timeout 120 sstm8 -tS208 -I 'if=rom[0x7fff]' -e run "$2.ihx" </dev/null
+}
+run_mcs51() {
+    timeout 120 s51 -t32 -I 'if=xram[0xffff]' -e run "$2.ihx" </dev/null
+}
+run_z80() {
+    timeout 120 sz80 -I 'if=outputs[0xff]' -e run "$2.ihx" </dev/null
+}
