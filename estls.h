@@ -3588,6 +3588,18 @@ static uint8_t estlsi_tls_lower(char c)
     return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
+/* An address is no name: it has no letter, or it has a colon. */
+static int estlsi_tls_is_address(const char *host)
+{
+    int letters = 0;
+
+    for (; *host; host++) {
+        if (*host == ':') { return 1; }
+        letters |= estlsi_tls_lower(*host) >= 'a';
+    }
+    return !letters;
+}
+
 /* The compiler may not skip this: what is wiped is used by the empty assembly,
  * or stored to as volatile. */
 static void estlsi_tls_wipe(void *memory, size_t n)
@@ -3885,6 +3897,18 @@ static void estlsi_tls_bind_key(br_sha256_context *id, const br_x509_pkey *key)
     }
 }
 
+/* A clock before this library's own release is not set. */
+static int estlsi_x509_clock(estls_tls *t)
+{
+    const uint32_t now = t->d->unix_time(t->d->user);
+
+    if (now < ESTLS_NOT_BEFORE) { return ESTLS_E_CLOCK; }
+    /* BearSSL counts days from 0000-01-01; 1970-01-01 is day 719528 */
+    br_x509_minimal_set_time(&t->x509->minimal, now / 86400 + 719528u,
+                             now % 86400);
+    return ESTLS_OK;
+}
+
 ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
 {
     const estls_desc *d = tls->d;
@@ -3893,6 +3917,7 @@ ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
     size_t i;
     int id;
 
+    if (!binding) { return estlsi_x509_clock(tls); }
     if (!d->anchors || !d->anchor_count) { return ESTLS_E_TRUST; }
     if (!x) { return ESTLS_E_SPACE; }
     memset(x, 0, sizeof *x);
@@ -3918,7 +3943,8 @@ ESTLS_API int estls_anchors(estls_tls *tls, void *binding)
         br_sha256_update((br_sha256_context *)binding, a->dn.data, a->dn.len);
         estlsi_tls_bind_key((br_sha256_context *)binding, key);
     }
-    return ESTLS_OK;
+    if (estlsi_tls_is_address(d->host)) { return ESTLS_E_NAME; }
+    return d->unix_time ? ESTLS_OK : ESTLS_E_CLOCK;
 }
 
 static void estlsi_pin_start_chain(const br_x509_class **context,
@@ -3970,6 +3996,7 @@ ESTLS_API int estls_pin(estls_tls *tls, void *binding)
 {
     const br_x509_pkey *key = tls->d->pin;
 
+    if (!binding) { return ESTLS_OK; } /* needs no clock */
     if (!key || estlsi_tls_weak(key)) { return ESTLS_E_TRUST; }
     tls->pin.vtable = &estlsi_pin_class;
     tls->pin.key = key;
@@ -4057,116 +4084,94 @@ ESTLS_API void estls_small(br_ssl_client_context *client)
 /* -- watching the server's clear handshake --------------------------------- */
 
 /* ServerHello: version, random, session id, suite, compression, extensions. */
-static void estlsi_tls_watch_hello(estlsi_watch *w, const uint8_t *p, size_t n)
+static void estlsi_tls_watch_hello(estlsi_watch *w, uint8_t byte)
 {
-    size_t k;
-
-    for (; n; p += k, n -= k) {
-        k = 1;
-        if (w->skip) {
-            k = w->skip < n ? w->skip : n;
-            w->skip = (uint16_t)(w->skip - k);
-            continue;
-        }
-        w->value = w->value << 8 | *p;
-        switch (w->hello++) {
-        case 0: w->skip = 2 + 32 - 1; break;
-        case 1: w->skip = (uint16_t)(*p + 2 + 1 + 2); break;
-        case 5: /* an extension's type and length */
-            w->mfl |= w->value >> 16 == 1;
-            w->skip = (uint16_t)w->value;
-            w->hello = 2;
-            break;
-        default: break;
-        }
+    if (w->skip) {
+        w->skip--;
+        return;
+    }
+    w->value = w->value << 8 | byte;
+    switch (w->hello++) {
+    case 0: w->skip = 2 + 32 - 1; break;
+    case 1: w->skip = (uint16_t)(byte + 2 + 1 + 2); break;
+    case 5: /* an extension's type and length */
+        w->mfl |= w->value >> 16 == 1;
+        w->skip = (uint16_t)w->value;
+        w->hello = 2;
+        break;
+    default: break;
     }
 }
 
-/* Takes some bytes of a handshake message.  Sets *heavy if BearSSL will do
- * public-key arithmetic when it gets them. */
-static size_t estlsi_tls_watch_message(estls_tls *t, const uint8_t *p, size_t n,
-                                       int *heavy)
+/* A byte of a handshake message.  Will BearSSL do public-key arithmetic when
+ * it gets it? */
+static int estlsi_tls_watch_message(estls_tls *t, uint8_t byte)
 {
     estlsi_watch *w = &t->watch;
+    int heavy = 0;
 
     if (w->message_have < 4) {
-        if (w->message_have++ == 0) {
-            w->message = *p;
-            w->message_left = 0;
-        } else {
-            w->message_left = w->message_left << 8 | *p;
-        }
-        n = 1;
+        if (!w->message_have++) { w->message = byte; }
+        /* the type is shifted out again */
+        w->message_left = (w->message_left << 8 | byte) & 0xffffff;
     } else {
-        n = n < w->message_left ? n : (size_t)w->message_left;
-        w->message_left -= (uint32_t)n;
+        w->message_left--;
         if (w->message == ESTLSI_TLS_SERVER_HELLO) {
-            estlsi_tls_watch_hello(w, p, n);
+            estlsi_tls_watch_hello(w, byte);
         } else if (w->message == ESTLSI_TLS_CERTIFICATE) {
             w->full = 1;
-            *heavy |= t->x509 != NULL;
+            heavy = t->x509 != NULL;
         }
     }
     if (w->message_have == 4 && !w->message_left) {
         w->message_have = 0;
-        *heavy |= w->message == ESTLSI_TLS_KEY_EXCHANGE ||
-                  w->message == ESTLSI_TLS_HELLO_DONE;
+        heavy |= w->message == ESTLSI_TLS_KEY_EXCHANGE ||
+                 w->message == ESTLSI_TLS_HELLO_DONE;
     }
-    return n;
+    return heavy;
 }
 
 /* One byte of a record header; E_PROTO if it cannot be TLS. */
 static int estlsi_tls_watch_header(estlsi_watch *w, uint8_t byte)
 {
+    int ok = 1;
+
+    w->record_left = (uint16_t)(w->record_left << 8 | byte);
     switch (w->record_have++) {
     case 0:
         w->record = byte;
-        return byte < ESTLSI_TLS_CCS || byte > ESTLSI_TLS_RECORD + 1
-                   ? ESTLS_E_PROTO
-                   : ESTLS_OK;
-    case 1: return byte != 3 ? ESTLS_E_PROTO : ESTLS_OK;
-    case 2: break;
-    case 3: w->record_left = (uint16_t)(byte << 8); break;
-    default:
-        w->record_left |= byte;
+        ok = (uint8_t)(byte - ESTLSI_TLS_CCS) < 4;
+        break;
+    case 1: ok = byte == 3; break;
+    case 4:
         w->record_have = 0;
         w->off = w->record == ESTLSI_TLS_CCS;
         break;
+    default: break;
     }
-    return ESTLS_OK;
+    return ok ? ESTLS_OK : ESTLS_E_PROTO;
 }
 
-static int estlsi_tls_watch(estls_tls *t, const uint8_t *p, size_t n,
-                            int *heavy)
+/* > 0: a heavy step is next; or E_PROTO. */
+static int estlsi_tls_watch(estls_tls *t, const uint8_t *p, size_t n)
 {
     estlsi_watch *w = &t->watch;
-    size_t k;
-    int rc;
+    int rc = 0;
 
-    for (; n && !w->off; p += k, n -= k) {
-        k = 1;
+    for (; n && !w->off && rc >= 0; p++, n--) {
         if (w->record_have || !w->record_left) {
-            rc = estlsi_tls_watch_header(w, *p);
-            if (rc) { return rc; }
+            if (estlsi_tls_watch_header(w, *p)) { rc = ESTLS_E_PROTO; }
             continue;
         }
-        k = n < w->record_left ? n : w->record_left;
+        w->record_left--;
         if (w->record == ESTLSI_TLS_RECORD) {
-            k = estlsi_tls_watch_message(t, p, k, heavy);
+            rc |= estlsi_tls_watch_message(t, *p);
         }
-        w->record_left = (uint16_t)(w->record_left - k);
     }
-    return ESTLS_OK;
+    return rc;
 }
 
 /* -- the session that is kept ---------------------------------------------- */
-
-enum {
-    ESTLSI_SAVED_ID = 0, /* length, then 32 bytes */
-    ESTLSI_SAVED_SUITE = 33,
-    ESTLSI_SAVED_MASTER = 35, /* 48 bytes */
-    ESTLSI_SAVED_END = 83
-};
 
 static void estlsi_tls_tag(const estls_tls *t, const estls_saved *saved,
                            uint8_t *tag)
@@ -4191,12 +4196,7 @@ ESTLSI_APART void estlsi_tls_save(const estls_tls *t)
     br_ssl_engine_get_session_parameters(&t->client.eng, &pp);
     memset(saved, 0, sizeof *saved);
     if (pp.session_id_len) {
-        saved->state[ESTLSI_SAVED_ID] = pp.session_id_len;
-        memcpy(saved->state + 1, pp.session_id, pp.session_id_len);
-        saved->state[ESTLSI_SAVED_SUITE] = (uint8_t)(pp.cipher_suite >> 8);
-        saved->state[ESTLSI_SAVED_SUITE + 1] = (uint8_t)pp.cipher_suite;
-        memcpy(saved->state + ESTLSI_SAVED_MASTER, pp.master_secret,
-               sizeof pp.master_secret);
+        memcpy(saved->state, &pp, sizeof pp);
         estlsi_tls_tag(t, saved, saved->tag);
     }
     estlsi_tls_wipe(&pp, sizeof pp);
@@ -4208,7 +4208,7 @@ static int estlsi_tls_resumable(const estls_tls *t)
     const estls_saved *saved = t->d->saved;
     uint8_t tag[16];
 
-    if (!saved || saved->state[0] == 0 || saved->state[0] > 32) { return 0; }
+    if (!saved) { return 0; }
     estlsi_tls_tag(t, saved, tag);
     return memcmp(tag, saved->tag, sizeof tag) == 0;
 }
@@ -4216,18 +4216,10 @@ static int estlsi_tls_resumable(const estls_tls *t)
 /* Hands it to BearSSL. */
 static int estlsi_tls_restore(estls_tls *t)
 {
-    const estls_saved *saved = t->d->saved;
     br_ssl_session_parameters pp;
 
     if (!estlsi_tls_resumable(t)) { return 0; }
-    memset(&pp, 0, sizeof pp);
-    pp.session_id_len = saved->state[ESTLSI_SAVED_ID];
-    memcpy(pp.session_id, saved->state + 1, pp.session_id_len);
-    pp.version = BR_TLS12;
-    pp.cipher_suite = (uint16_t)(saved->state[ESTLSI_SAVED_SUITE] << 8 |
-                                 saved->state[ESTLSI_SAVED_SUITE + 1]);
-    memcpy(pp.master_secret, saved->state + ESTLSI_SAVED_MASTER,
-           sizeof pp.master_secret);
+    memcpy(&pp, t->d->saved->state, sizeof pp);
     br_ssl_engine_set_session_parameters(&t->client.eng, &pp);
     estlsi_tls_wipe(&pp, sizeof pp);
     return 1;
@@ -4360,26 +4352,14 @@ static int estlsi_tls_host_ok(const char *host)
     return !*p && p - host <= ESTLSI_TLS_HOST_MAX;
 }
 
-/* An address is no name: it has no letter, or it has a colon. */
-static int estlsi_tls_is_address(const char *host)
-{
-    int letters = 0;
-
-    for (; *host; host++) {
-        if (*host == ':') { return 1; }
-        letters |= estlsi_tls_lower(*host) >= 'a';
-    }
-    return !letters;
-}
-
-static int estlsi_tls_check(const estls_desc *d)
+ESTLSI_APART int estlsi_tls_check(const estls_desc *d)
 {
     if (!d->host || !d->host[0]) { return ESTLS_E_NAME; }
     if (!estlsi_tls_host_ok(d->host) || !d->iobuf || !d->proto) {
         return ESTLS_E_ARG;
     }
-    if (d->iobuf_cap < ESTLS_IOBUF_MIN || d->iobuf_cap > 0x7fff ||
-        (d->obuf && (d->obuf_cap < ESTLS_OBUF_MIN || d->obuf_cap > 0x7fff))) {
+    if (d->iobuf_cap < ESTLS_IOBUF_MIN || d->iobuf_cap >> 15 ||
+        (d->obuf && (d->obuf_cap < ESTLS_OBUF_MIN || d->obuf_cap >> 15))) {
         return ESTLS_E_SPACE;
     }
     if (!d->trust) { return ESTLS_E_TRUST; }
@@ -4447,9 +4427,10 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
 {
     br_ssl_engine_context *eng = &t->client.eng;
     br_sha256_context id;
-    int rc = estlsi_tls_check(d);
+    int rc;
 
     memset(t, 0, sizeof *t);
+    rc = estlsi_tls_check(d);
     if (rc) { return rc; }
     t->d = d;
     if (d->profile) {
@@ -4463,8 +4444,6 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
     br_sha256_init(&id);
     rc = d->trust(t, &id);
     if (rc) { return rc; }
-    if (t->x509 && estlsi_tls_is_address(d->host)) { return ESTLS_E_NAME; }
-    if (t->x509 && !d->unix_time) { return ESTLS_E_CLOCK; }
     estlsi_tls_bind(t, &id);
     estlsi_tls_buffers(t);
     rc = estlsi_tls_seed(t);
@@ -4472,27 +4451,19 @@ static int estlsi_tls_prepare(estls_tls *t, const estls_desc *d)
     return rc;
 }
 
-/* A clock before this library's own release is not set. */
-static int estlsi_tls_clock(const estls_tls *t, uint32_t *now)
+/* Lets the trust that needs it read the clock. */
+static int estlsi_tls_clock(estls_tls *t)
 {
-    if (!t->x509) { return ESTLS_OK; }
-    *now = t->d->unix_time(t->d->user);
-    return *now < ESTLS_NOT_BEFORE ? ESTLS_E_CLOCK : ESTLS_OK;
+    return t->d->trust(t, NULL);
 }
 
 /* Starts over t->io. */
 static int estlsi_tls_begin(estls_tls *t)
 {
     const char *host = t->d->host;
-    uint32_t now = 0;
-    const int rc = estlsi_tls_clock(t, &now);
+    const int rc = estlsi_tls_clock(t);
 
     if (rc) { return rc; }
-    if (t->x509) {
-        /* BearSSL counts days from 0000-01-01; 1970-01-01 is day 719528 */
-        br_x509_minimal_set_time(&t->x509->minimal, now / 86400 + 719528u,
-                                 now % 86400);
-    }
     t->t0 = estlsi_core_tick(&t->io);
     t->budget = ESTLSI_TLS_BUDGET;
     t->offered = (uint8_t)(t->offered || estlsi_tls_restore(t));
@@ -4621,8 +4592,7 @@ static int estlsi_tls_in(estls_tls *t)
 {
     size_t n = 0;
     uint8_t *place = br_ssl_engine_recvrec_buf(&t->client.eng, &n);
-    int heavy = 0;
-    int k, rc;
+    int k, heavy;
 
     if (t->pending) { return estlsi_tls_ack(t); }
     if (!place) { return estlsi_tls_peek(t); }
@@ -4637,8 +4607,8 @@ static int estlsi_tls_in(estls_tls *t)
     (void)estlsi_tls_io(t, k);
     if (t->got < n) { return 1; }
     t->got = 0;
-    rc = estlsi_tls_watch(t, place, n, &heavy);
-    if (rc) { return estlsi_tls_end(t, rc); }
+    heavy = estlsi_tls_watch(t, place, n);
+    if (heavy < 0) { return estlsi_tls_end(t, heavy); }
     t->pending = (uint16_t)n;
     return heavy ? 1 : estlsi_tls_ack(t);
 }
@@ -5361,7 +5331,6 @@ static int estlsi_starttls_next(estls_starttls *s)
     }
     if (s->len) { return ESTLS_E_INJECTED; }
     s->lines = 0;
-    s->off = 0;
     if (*s->now) {
         rc = estlsi_starttls_compose(s, send);
     } else {
@@ -5406,11 +5375,10 @@ static int estlsi_starttls_begin(estls_starttls *s, const estls_io *io)
 ESTLS_API int estls_starttls_open(estls_starttls *s, const estls_desc *d,
                                   const estls_io *io)
 {
-    uint32_t now;
     int rc = estlsi_starttls_prepare(s, d);
 
     if (!rc && !(io && estlsi_core_io_ok(io))) { rc = ESTLS_E_ARG; }
-    if (!rc) { rc = estlsi_tls_clock(&s->tls, &now); }
+    if (!rc) { rc = estlsi_tls_clock(&s->tls); }
     if (!rc) { rc = estlsi_starttls_begin(s, io); }
     if (rc < 0) { estlsi_tls_wipe(s, sizeof *s); }
     return rc;
@@ -5542,6 +5510,7 @@ static int estlsi_starttls_send(estls_starttls *s)
     s->off = (uint16_t)(s->off + n);
     if (s->off == s->len) {
         s->len = 0;
+        s->off = 0;
         s->state = ESTLSI_STARTTLS_ANSWER;
     }
     return ESTLS_BUSY;
@@ -5688,11 +5657,10 @@ static int estlsi_session_begin(estls *s, int rc, uint8_t phase)
 
 ESTLS_API int estls_open(estls *s, const estls_desc *d)
 {
-    uint32_t now;
     int rc = estlsi_session_prepare(s, d);
 
     if (!rc && (d->no_modem || !d->clock)) {
-        rc = estlsi_tls_clock(&s->starttls.tls, &now);
+        rc = estlsi_tls_clock(&s->starttls.tls);
     }
     if (!rc && !d->no_modem) {
         s->modem = &s->link;
@@ -5716,13 +5684,12 @@ static int estlsi_session_clash(const estls_desc *d, const estls_desc *c)
 
 ESTLS_API int estls_open_data(estls *s, const estls_desc *d, estls *control)
 {
-    uint32_t now;
     int rc;
 
     if (s == control) { return ESTLS_E_ARG; }
     if (estlsi_session_usable(control)) { return ESTLS_E_STATE; }
     rc = estlsi_session_prepare(s, d);
-    if (!rc) { rc = estlsi_tls_clock(&s->starttls.tls, &now); }
+    if (!rc) { rc = estlsi_tls_clock(&s->starttls.tls); }
     if (!rc) { rc = estlsi_starttls_join(&s->starttls, &control->starttls); }
     if (!rc && estlsi_session_clash(d, control->starttls.d)) {
         rc = ESTLS_E_ARG;

@@ -634,7 +634,7 @@ static void save_session(struct smtpd_sessions *sessions, size_t place)
     CHECK_INT(rig_connect(&r), ESTLS_OK);
     CHECK_INT(rig_close(&r), ESTLS_OK);
     rig_end(&r);
-    CHECK(r.saved.state[0] > 0);
+    CHECK(!rig_zero(&r.saved, sizeof r.saved));
     if (places[place].hold == ESTLS_GATE_COMPUTE) {
         smtpd_sessions_init(sessions);
     }
