@@ -4187,6 +4187,12 @@ static void estlsi_tls_tag(const estls_tls *t, const estls_saved *saved,
     estlsi_tls_wipe(&id, sizeof id); /* it holds the end of the state */
 }
 
+/* It must fit. */
+typedef char estlsi_tls_saved_fits[sizeof(br_ssl_session_parameters) <=
+                                           sizeof(((estls_saved *)0)->state)
+                                       ? 1
+                                       : -1];
+
 ESTLSI_APART void estlsi_tls_save(const estls_tls *t)
 {
     br_ssl_session_parameters pp;
@@ -4220,6 +4226,11 @@ static int estlsi_tls_restore(estls_tls *t)
 
     if (!estlsi_tls_resumable(t)) { return 0; }
     memcpy(&pp, t->d->saved->state, sizeof pp);
+    /* the tag is no proof against somebody who writes to retained RAM, and
+     * BearSSL sends as many bytes as this says */
+    if (!pp.session_id_len || pp.session_id_len > sizeof pp.session_id) {
+        return 0;
+    }
     br_ssl_engine_set_session_parameters(&t->client.eng, &pp);
     estlsi_tls_wipe(&pp, sizeof pp);
     return 1;

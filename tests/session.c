@@ -138,6 +138,39 @@ static void pinned(void)
     twice();
 }
 
+/* A saved session that somebody has changed and signed again: a length of the
+ * session id beyond its room would send what lies behind it. */
+static void forged_session(void)
+{
+    static const uint8_t lengths[] = {0, 33, 200, 255};
+    const size_t at = offsetof(br_ssl_session_parameters, session_id_len);
+    br_sha256_context sha;
+    uint8_t binding[16];
+    uint8_t hash[32];
+    size_t i;
+
+    for (i = 0; i < sizeof lengths; i++) {
+        rig_init(&r, 2, "ec");
+        r.d.saved = &r.saved;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        memcpy(binding, r.net.starttls.tls.binding, sizeof binding);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+        CHECK_INT(r.saved.state[at], 32);
+        r.saved.state[at] = lengths[i];
+        br_sha256_init(&sha);
+        br_sha256_update(&sha, binding, sizeof binding);
+        br_sha256_update(&sha, r.saved.state, sizeof r.saved.state);
+        br_sha256_out(&sha, hash);
+        memcpy(r.saved.tag, hash, sizeof r.saved.tag);
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK_INT(r.report.resumed, 0);
+        CHECK_INT(r.net.starttls.tls.offered, 0);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+}
+
 /* Implementations that count how often they are called. */
 static struct {
     unsigned ec, ecdsa, rsa, chacha20, poly1305, aes, ghash;
@@ -1462,6 +1495,7 @@ int main(int argc, char **argv)
     RUN(multiplexed);
     RUN(pinned);
     RUN(implementations);
+    RUN(forged_session);
     RUN(implicit);
     RUN(slow_and_noisy);
     RUN(joins);
