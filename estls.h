@@ -1233,9 +1233,34 @@ struct estls_tx;
 typedef struct estls_tx_board {
     const estls_tx_level *level;
     /* What one burst draws: the segments, repeat times (0: once).  8 segments
-     * at most.  List pauses within it (1 uA for none).  A question is answered
-     * in half of the time where the last segment is no pause. */
+     * at most.  List pauses within it (1 uA for none). */
     const estls_tx_segment *segment;
+    uint8_t level_count;
+    uint8_t segment_count;
+    uint8_t repeat;
+    /* 1: radio or DC/DC draw constant power, and currents are those at
+     * nominal_mV (0: 3000).  0: constant current. */
+    uint8_t constant_power;
+    uint16_t nominal_mV;
+    /* What the board resets at, from the datasheet: demanded. */
+    uint16_t brownout_mV;
+    /* Kept above it: 0 is 150; less than 100 is taken as 100.  It is for what
+     * a cell may hide: in the quarter of an hour after a probe a third of it
+     * does, and after a burst, which shows the droop itself, an eighth. */
+    uint16_t margin_mV;
+    /* Readings at or above it are not real; 0: none are. */
+    uint16_t full_scale_mV;
+    /* First hold-off after a death, s, doubled with each; 0: 60.  A record that
+     * was garbage, as when new, counts as one. */
+    uint16_t hold_s;
+    uint16_t reservoir_mOhm; /* ESR of the reservoir */
+    /* Reservoir across the supply, effective: a class II MLCC has half of its
+     * nominal capacitance at 3 V. */
+    uint32_t reservoir_nF;
+    /* A constant current that you can hold to measure by, such as the CPU in
+     * a loop, 1..2,000,000; 0: none, then unknown cells get the lowest level
+     * first. */
+    uint32_t probe_uA;
     estls_tx_guard *guard; /* null: no boot guard */
     /* What is optional, null behind the last, in any order.  A program links
      * what it names: estls_tx_recorder, estls_tx_bucket, estls_tx_splitter. */
@@ -1247,33 +1272,7 @@ typedef struct estls_tx_board {
      * lifetime less the sleep current. */
     uint32_t *budget;
     uint32_t budget_uA; /* 0: charge is counted, but no reason to wait */
-    /* Reservoir across the supply, effective: a class II MLCC has half of its
-     * nominal capacitance at 3 V. */
-    uint32_t reservoir_nF;
-    /* A constant current that you can hold to measure by, such as the CPU in
-     * a loop, 1..2,000,000; 0: none, then unknown cells get the lowest level
-     * first. */
-    uint32_t probe_uA;
-    uint32_t boot_uC;        /* charge of a boot, for the budget */
-    uint16_t reservoir_mOhm; /* ESR of the reservoir */
-    /* What the board resets at, from the datasheet: demanded. */
-    uint16_t brownout_mV;
-    /* Kept above it: 0 is 150; less than 100 is taken as 100.  It is for what
-     * a cell may hide: in the quarter of an hour after a probe a third of it
-     * does, and after a burst, which shows the droop itself, an eighth. */
-    uint16_t margin_mV;
-    /* Readings at or above it are not real; 0: none are. */
-    uint16_t full_scale_mV;
-    /* 1: radio or DC/DC draw constant power, and currents are those at
-     * nominal_mV (0: 3000).  0: constant current. */
-    uint8_t constant_power;
-    uint8_t level_count;
-    uint8_t segment_count;
-    uint8_t repeat;
-    uint16_t nominal_mV;
-    /* First hold-off after a death, s, doubled with each; 0: 60.  A record that
-     * was garbage, as when new, counts as one. */
-    uint16_t hold_s;
+    uint32_t boot_uC;   /* charge of a boot, for the bucket */
 } estls_tx_board;
 
 /* -- the question ---------------------------------------------------------- */
@@ -1285,7 +1284,7 @@ typedef struct estls_tx {
     uint8_t slow;  /* what seconds of load add to ESR, 64 is as much again */
     const estls_tx_board *board;
     uint16_t fast;  /* ESR within a burst, packed; as in the log */
-    uint16_t alpha; /* what the board's burst meets of it, packed; ... */
+    uint16_t alpha; /* what the board's burst meets of it; ... */
     uint16_t
         fixed;     /* ... its other segments, as so much more uA, packed; ... */
     uint8_t share; /* ... and how much of the droop counts in its power */
@@ -5846,18 +5845,19 @@ static uint32_t estlsi_tx_unpack(uint16_t code)
 typedef struct estlsi_tx_load {
     const estls_tx_board *board;
     const estls_tx_segment *segment;
-    estls_tx_segment one;
-    uint32_t r; /* mOhm */
-    uint32_t nF;
-    uint32_t alpha;   /* what the level's current meets, mOhm times s ... */
-    uint32_t fixed;   /* ... and what the other segments add, 1/8 mV */
-    uint32_t uA;      /* 0: a level's */
-    uint16_t nominal; /* mV; 0: constant current */
-    uint16_t rest;    /* mV */
-    uint8_t share;    /* s, of 2^8 */
-    uint8_t slow;     /* of 64, what seconds add to r; 0: nothing */
     uint8_t count;
     uint8_t repeat;
+    uint8_t slow;     /* of 64, what seconds add to r; 0: nothing */
+    uint8_t share;    /* s, of 2^8, less one */
+    uint16_t nominal; /* mV; 0: constant current */
+    uint16_t rest;    /* mV */
+    uint32_t r;       /* mOhm */
+    uint32_t nF;
+    uint32_t alpha; /* what the level's current meets, mOhm times s ... */
+    uint32_t fixed; /* ... and what the other segments add, 1/8 mV */
+    uint16_t x;     /* alpha for r, 13 binary places */
+    uint32_t uA;    /* 0: a level's */
+    estls_tx_segment one;
 } estlsi_tx_load;
 
 static uint8_t estlsi_tx_least(const estls_tx_board *b)
@@ -5999,7 +5999,7 @@ static void estlsi_tx_pulses(const estlsi_tx_load *l, estlsi_tx_pulse *p,
         p[i].u = (uint16_t)(s[i].uA << 8 >> down);
         counts |= !s[i].uA;
         x = counts ? s[i].us >> 8 : 0;
-        p[i].time = (uint16_t)(x >> 16 ? 0xffff : x);
+        p[i].time = (uint16_t)(x >> 14 ? 0x3fff : x);
     }
 }
 
@@ -6046,14 +6046,16 @@ static void estlsi_tx_reckon(estlsi_tx_load *l)
     x = (x << 13) / ((most - few) | 1) + 1;
     few = x * few >> 13;
     y = y > few ? y - few : 0;
-    l->alpha = estlsi_tx_micro(l->r, x, 7);
-    l->fixed = estlsi_tx_micro(l->r, y << down >> 8, 3) + 1;
+    x += estlsi_tx_part(x, 3183); /* 2^20 / 10^6 */
+    y = estlsi_tx_micro(l->r, y << down >> 8, 3) + 1;
+    if (y >> 16) { y = 0xffff; }
     if (l->nominal) {
-        l->alpha += l->alpha * l->share;
-        l->alpha >>= 8;
-        l->fixed += l->fixed * l->share;
-        l->fixed >>= 8;
+        x = (x * l->share + x) >> 8;
+        y = (y * l->share + y) >> 8;
     }
+    l->x = (uint16_t)x;
+    l->fixed = (uint16_t)y;
+    l->alpha = estlsi_tx_mul(l->r, x, 13);
 }
 
 /* What a current asks of the cell: the droop, or at constant power s D V at
@@ -6092,6 +6094,14 @@ static uint16_t estlsi_tx_lowest(const estlsi_tx_load *l, uint32_t uA)
         d = d * (uint16_t)(0xffffu / (l->share + 1u)) >> 8;
     }
     return (uint16_t)(d < v ? (v - d) >> 3 : 0);
+}
+
+/* The same if ESR were r. */
+static uint16_t estlsi_tx_try(estlsi_tx_load *l, uint32_t r, uint32_t uA)
+{
+    l->r = r;
+    estlsi_tx_reckon(l);
+    return estlsi_tx_lowest(l, uA);
 }
 
 /* -- the model, step by step -----------------------------------------------
@@ -6400,10 +6410,17 @@ static uint8_t estlsi_tx_slow_of(const estls_tx *tx)
     return tx->slow ? tx->slow : 22;
 }
 
-/* The load against the cell, by what was learnt. */
-static void estlsi_tx_meet(const estls_tx *tx, estlsi_tx_load *l)
+/* The load against the cell, by what was learnt and a part of 2^16 more. */
+static void estlsi_tx_meet(const estls_tx *tx, estlsi_tx_load *l, uint16_t age)
 {
     l->r = estlsi_tx_unpack(tx->fast);
+    l->r += estlsi_tx_part(l->r, age);
+    if (tx->share && l->segment == tx->board->segment) {
+        l->share = tx->share;
+        l->alpha = estlsi_tx_mul(l->r, tx->alpha, 13);
+        l->fixed = tx->fixed + estlsi_tx_part(tx->fixed, age);
+        return;
+    }
     l->slow = estlsi_tx_slow_of(tx);
     estlsi_tx_reckon(l);
 }
@@ -6501,25 +6518,13 @@ static uint8_t estlsi_tx_recall(estls_tx *tx, estls_tx_guard *g)
 /* Numbers that everything else may rely on. */
 static int estlsi_tx_board_ok(const estls_tx_board *b)
 {
-    uint8_t i;
-
-    if (!b || !b->level || !b->segment ||
-        (uint8_t)(b->level_count - 1) >= ESTLSI_TX_LEVELS ||
-        (uint8_t)(b->segment_count - 1) >= ESTLSI_TX_SEGMENTS ||
-        (uint16_t)(b->brownout_mV - 1) >= 6000 || b->margin_mV > 2000 ||
-        b->nominal_mV > 8000 || b->probe_uA > ESTLSI_TX_UA_MAX) {
-        return 0;
-    }
-    for (i = 0; i < b->level_count; i++) {
-        if (b->level[i].uA - 1 >= ESTLSI_TX_UA_MAX) { return 0; }
-    }
-    for (i = 0; i < b->segment_count; i++) {
-        if (b->segment[i].uA > ESTLSI_TX_UA_MAX ||
-            b->segment[i].us > ESTLSI_TX_US_MAX) {
-            return 0;
-        }
-    }
-    return 1;
+    return b && b->level && b->segment &&
+           (uint8_t)(b->level_count - 1) < ESTLSI_TX_LEVELS &&
+           (uint8_t)(b->segment_count - 1) < ESTLSI_TX_SEGMENTS &&
+           (uint16_t)(b->brownout_mV - 1) < 6000 && b->margin_mV <= 2000 &&
+           b->nominal_mV <= 8000 && b->probe_uA <= ESTLSI_TX_UA_MAX &&
+           b->level[estlsi_tx_least(b)].uA &&
+           estlsi_tx_most(b) <= ESTLSI_TX_UA_MAX;
 }
 
 /* What the board's burst makes of the ESR, so that a question need not. */
@@ -6527,10 +6532,11 @@ static void estlsi_tx_settle(estls_tx *tx)
 {
     estlsi_tx_load l;
 
+    tx->share = 0; /* not known yet */
     estlsi_tx_load_of(&l, tx->board, 0, 0);
-    estlsi_tx_meet(tx, &l);
-    tx->alpha = estlsi_tx_pack(l.alpha);
-    tx->fixed = estlsi_tx_pack(l.fixed);
+    estlsi_tx_meet(tx, &l, 0);
+    tx->alpha = l.x;
+    tx->fixed = (uint16_t)l.fixed;
     tx->share = l.share;
 }
 
@@ -6610,10 +6616,8 @@ static uint32_t estlsi_tx_probe_us(const estls_tx *tx, uint32_t now,
     if (us > ESTLSI_TX_SLOW_US / 2) { us = ESTLSI_TX_SLOW_US / 2; }
     for (; us > 15; us -= us / 4) {
         estlsi_tx_load_of(&l, b, us, b->probe_uA);
-        l.r = r;
         l.rest = mV;
-        estlsi_tx_reckon(&l);
-        if (estlsi_tx_lowest(&l, b->probe_uA) >= floor) { break; }
+        if (estlsi_tx_try(&l, r, b->probe_uA) >= floor) { break; }
     }
     return us;
 }
@@ -6626,7 +6630,7 @@ static uint32_t estlsi_tx_held(estls_tx *tx, uint32_t now)
     uint32_t s = now - tx->t0;
 
     if (!g || !g->hold_s) { return 0; }
-    if (!(s >> 31) && s >= 1000) { /* time does not go back */
+    if ((int32_t)s >= 1000) { /* time does not go back */
         s /= 1000;
         g->hold_s = (uint16_t)(s < g->hold_s ? g->hold_s - s : 0);
         tx->t0 += s * 1000;
@@ -6652,28 +6656,25 @@ static uint16_t estlsi_tx_explain(const estls_tx *tx, const estls_tx_sample *s,
     uint16_t step = 0x4000;
     uint16_t code = 0;
     estlsi_tx_load l;
+    uint32_t r;
 
     estlsi_tx_load_of(&l, tx->board, s->us, uA);
     l.rest = s->rest_mV;
     if (!uA) { uA = tx->board->level[tx->level & ESTLSI_TX_LEVEL].uA; }
     for (; step; step >>= 1) { /* the largest that explains no more */
-        l.r = estlsi_tx_unpack(code | step);
-        estlsi_tx_reckon(&l);
-        if (estlsi_tx_asks(&l, uA) <= estlsi_tx_bears(&l, need)) {
+        if (estlsi_tx_try(&l, estlsi_tx_unpack(code | step), uA) >= need) {
             code |= step;
         }
     }
     /* at t = RC / 2 a quarter more R makes a twentieth more droop; where there
      * is none, a weak cell would show */
-    l.r = estlsi_tx_unpack(code);
-    l.r += l.r / 4;
+    r = estlsi_tx_unpack(code) / 4 * 5;
     if (droop < ESTLSI_TX_NOISE_MV) {
         droop = ESTLSI_TX_NOISE_MV * 40;
-        l.r = ESTLSI_TX_WEAK_MOHM;
+        r = ESTLSI_TX_WEAK_MOHM;
     }
-    estlsi_tx_reckon(&l);
     droop = (uint16_t)(droop < 40 ? 2 : droop / 20);
-    if (code >= ESTLSI_TX_CODE_MAX || estlsi_tx_lowest(&l, uA) + droop > need) {
+    if (code >= ESTLSI_TX_CODE_MAX || estlsi_tx_try(&l, r, uA) + droop > need) {
         code |= ESTLSI_TX_HIDDEN;
     }
     return code ? code : 1;
@@ -6791,24 +6792,6 @@ typedef struct estlsi_tx_question {
     estlsi_tx_load *load;
 } estlsi_tx_question;
 
-/* The load against the cell as it may be by now: the older what was learnt,
- * the higher. */
-static void estlsi_tx_meet_now(const estls_tx *tx, estlsi_tx_load *l,
-                               uint32_t now)
-{
-    const uint16_t age = estlsi_tx_ageing(tx, now);
-
-    if (l->segment == tx->board->segment) {
-        l->alpha = estlsi_tx_unpack(tx->alpha);
-        l->fixed = estlsi_tx_unpack(tx->fixed);
-        l->share = tx->share;
-    } else {
-        estlsi_tx_meet(tx, l);
-    }
-    l->alpha += estlsi_tx_part(l->alpha, age);
-    l->fixed += estlsi_tx_part(l->fixed, age);
-}
-
 /* What killed us is not tried again while that counts, nor is more: the
  * current from which on levels are banned, but for the least. */
 static uint32_t estlsi_tx_banned(const estls_tx_board *b)
@@ -6825,7 +6808,7 @@ static uint8_t estlsi_tx_choose(const estlsi_tx_load *l, uint16_t floor)
 {
     const estls_tx_board *b = l->board;
     const uint32_t banned = estlsi_tx_banned(b);
-    uint16_t need = (uint16_t)(l->rest - estlsi_tx_part(l->rest, 10923));
+    uint16_t need = (uint16_t)(l->rest - ((uint32_t)l->rest * 10923 >> 16));
     uint32_t bears;
     uint8_t i;
 
@@ -6847,7 +6830,7 @@ static int estlsi_tx_fits_now(const estls_tx *tx, const estlsi_tx_question *q)
     estls_tx_plan *plan = q->plan;
     uint32_t uA = q->job->uA;
 
-    estlsi_tx_meet_now(tx, q->load, q->job->now);
+    estlsi_tx_meet(tx, q->load, estlsi_tx_ageing(tx, q->job->now));
     if (!uA) {
         plan->level = estlsi_tx_choose(q->load, plan->floor_mV);
         uA = tx->board->level[plan->level].uA;
@@ -7098,7 +7081,7 @@ ESTLS_API uint32_t estls_tx_splitter(estls_tx *tx, uint8_t event,
         longest = 0;
         for (step = whole / 2; step > whole / 128; step /= 2) {
             l->one.us = longest + step;
-            estlsi_tx_meet_now(tx, l, q->job->now);
+            estlsi_tx_meet(tx, l, estlsi_tx_ageing(tx, q->job->now));
             if (estlsi_tx_lowest(l, level[i].uA) >= q->plan->floor_mV) {
                 longest += step;
             }
@@ -7110,7 +7093,7 @@ ESTLS_API uint32_t estls_tx_splitter(estls_tx *tx, uint8_t event,
     }
     if (!us) { return 0; }
     l->one.us = us;
-    estlsi_tx_meet_now(tx, l, q->job->now);
+    estlsi_tx_meet(tx, l, estlsi_tx_ageing(tx, q->job->now));
     q->plan->lowest_mV = estlsi_tx_lowest(l, level[q->plan->level].uA);
     q->plan->us = us;
     q->plan->ms = ESTLSI_TX_SETTLE_MS;
@@ -7262,7 +7245,7 @@ static uint16_t estlsi_tx_would(const estls_tx *tx, uint16_t mV, uint32_t us,
 
     estlsi_tx_load_of(&l, tx->board, us, uA);
     l.rest = mV;
-    estlsi_tx_meet(tx, &l);
+    estlsi_tx_meet(tx, &l, 0);
     if (!uA) { uA = tx->board->level[estlsi_tx_least(tx->board)].uA; }
     return estlsi_tx_lowest(&l, uA);
 }
