@@ -1349,7 +1349,7 @@ typedef struct estls_tx_guard {
 
 /* Flight recorder: 32 bytes that outlive a reset.  A debugger that attaches
  * resets the board, and the log is gone; this is not.  Resistances are
- * packed; estls_tx_report unpacks them. */
+ * packed; estls_tx_report unpacks them.  Kept by estls_tx_recorder. */
 typedef struct estls_tx_log {
     uint16_t crc;
     uint8_t phase; /* as the guard's when the board last booted */
@@ -1369,34 +1369,20 @@ typedef struct estls_tx_log {
     uint16_t hold_s;      /* the last hold-off */
 } estls_tx_log;
 
-/* Token bucket toward a lifetime: uA is what transmission may take on
- * average, capacity over lifetime less the sleep current.  It holds a day's
- * worth.  12 bytes: zero uC and t0 when new; retained, it outlives resets. */
-typedef struct estls_tx_budget {
-    uint32_t uA;
-    uint32_t uC; /* saved up */
-    uint32_t t0;
-} estls_tx_budget;
-
 /* Zero means the default, but for level, segment and brownout_mV. */
+struct estls_tx;
 typedef struct estls_tx_board {
     const estls_tx_level *level;
     /* What one burst draws: the segments, repeat times (0: once).  8 segments
-     * at most.  List pauses within it (1 uA for none).  A question is answered
-     * in half of the time where the last segment is no pause. */
+     * at most.  List pauses within it (1 uA for none). */
     const estls_tx_segment *segment;
-    estls_tx_guard *guard;   /* null: no boot guard */
-    estls_tx_log *log;       /* null: no flight recorder */
-    estls_tx_budget *budget; /* null: charge is not counted */
-    /* Reservoir across the supply, effective: a class II MLCC has half of its
-     * nominal capacitance at 3 V. */
-    uint32_t reservoir_nF;
-    /* A constant current that you can hold to measure by, such as the CPU in
-     * a loop, 1..2,000,000; 0: none, then unknown cells get the lowest level
-     * first. */
-    uint32_t probe_uA;
-    uint32_t boot_uC;        /* charge of a boot, for the budget */
-    uint16_t reservoir_mOhm; /* ESR of the reservoir */
+    uint8_t level_count;
+    uint8_t segment_count;
+    uint8_t repeat;
+    /* 1: radio or DC/DC draw constant power, and currents are those at
+     * nominal_mV (0: 3000).  0: constant current. */
+    uint8_t constant_power;
+    uint16_t nominal_mV;
     /* What the board resets at, from the datasheet: demanded. */
     uint16_t brownout_mV;
     /* Kept above it: 0 is 150; less than 100 is taken as 100.  It is for what
@@ -1405,16 +1391,29 @@ typedef struct estls_tx_board {
     uint16_t margin_mV;
     /* Readings at or above it are not real; 0: none are. */
     uint16_t full_scale_mV;
-    /* 1: radio or DC/DC draw constant power, and currents are those at
-     * nominal_mV (0: 3000).  0: constant current. */
-    uint8_t constant_power;
-    uint8_t level_count;
-    uint8_t segment_count;
-    uint8_t repeat;
-    uint16_t nominal_mV;
     /* First hold-off after a death, s, doubled with each; 0: 60.  A record that
      * was garbage, as when new, counts as one. */
     uint16_t hold_s;
+    uint16_t reservoir_mOhm; /* ESR of the reservoir */
+    /* Reservoir across the supply, effective: a class II MLCC has half of its
+     * nominal capacitance at 3 V. */
+    uint32_t reservoir_nF;
+    /* A constant current that you can hold to measure by, such as the CPU in
+     * a loop, 1..2,000,000; 0: none, then unknown cells get the lowest level
+     * first. */
+    uint32_t probe_uA;
+    estls_tx_guard *guard; /* null: no boot guard */
+    /* What is optional, null behind the last, in any order.  A program links
+     * what it names: estls_tx_recorder, estls_tx_bucket, estls_tx_splitter. */
+    uint32_t (*part[3])(struct estls_tx *tx, uint8_t event, const void *with);
+    estls_tx_log *log; /* the recorder's; null: none */
+    /* The bucket's; null: none.  Two words, zero when new; retained, they
+     * outlive resets: uC that are saved up, at most a day's worth, and ms, of
+     * when.  uA are what transmission may take on average: capacity over
+     * lifetime less the sleep current. */
+    uint32_t *budget;
+    uint32_t budget_uA; /* 0: charge is counted, but no reason to wait */
+    uint32_t boot_uC;   /* charge of a boot, for the bucket */
 } estls_tx_board;
 
 /* -- the question ---------------------------------------------------------- */
@@ -1426,7 +1425,7 @@ typedef struct estls_tx {
     uint8_t slow;  /* what seconds of load add to ESR, 64 is as much again */
     const estls_tx_board *board;
     uint16_t fast;  /* ESR within a burst, packed; as in the log */
-    uint16_t alpha; /* what the board's burst meets of it, packed; ... */
+    uint16_t alpha; /* what the board's burst meets of it; ... */
     uint16_t
         fixed;     /* ... its other segments, as so much more uA, packed; ... */
     uint8_t share; /* ... and how much of the droop counts in its power */
@@ -1441,10 +1440,10 @@ typedef struct estls_tx_job {
     /* The cell at rest, just measured: nothing but the sleep current has
      * flowed for 5 RC, and for 2 s after a boot or a long load. */
     uint16_t mV;
-    /* 1: budget is no reason to wait.  Brown-out always is. */
+    /* 1: the bucket is no reason to wait.  Brown-out always is. */
     uint8_t urgent;
-    /* Length, us: one load of that length, which may be split.  0: the burst
-     * that the board describes, whole. */
+    /* Length, us: one load of that length, which a board with the splitter
+     * sends in pieces if need be.  0: the burst that the board describes. */
     uint32_t us;
     /* 0: a transmission, at one of the levels.  Else another load of constant
      * current for us: an elliptic curve, a flash write, a motor. */
@@ -1477,7 +1476,7 @@ typedef struct estls_tx_plan {
     uint16_t lowest_mV; /* predicted; 0: collapse */
     uint16_t floor_mV;  /* what it must not fall below */
     uint32_t esr_mOhm;  /* that was reckoned with; 0: unknown */
-    uint32_t uC;        /* charge that it takes; 0: there is no budget */
+    uint32_t uC;        /* charge that it takes; 0: there is no bucket */
 } estls_tx_plan;
 
 /* A measured pair: at rest, and at the end of a load. */
@@ -1522,6 +1521,20 @@ ESTLS_API int estls_tx_flash_ok(const estls_tx *tx, uint16_t mV);
 /* Battery low?  FINE; EMPTY or DROOP: the weakest level comes within 100 mV
  * of the floor; CELL_OLD: ESR is four times its best (needs the log). */
 ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV);
+
+/* -- what is optional: for board.part, not to be called by you ------------- */
+
+/* Keeps board.log. */
+ESTLS_API uint32_t estls_tx_recorder(estls_tx *tx, uint8_t event,
+                                     const void *with);
+/* Keeps board.budget: plan->uC, and WAIT until a job can be afforded. */
+ESTLS_API uint32_t estls_tx_bucket(estls_tx *tx, uint8_t event,
+                                   const void *with);
+/* Sends a job of a length in pieces where it would droop too far in one: the
+ * longest piece, to 1/64 of the job, at the first level that takes a quarter
+ * of it, else at the one that takes most; and the pause behind it. */
+ESTLS_API uint32_t estls_tx_splitter(estls_tx *tx, uint8_t event,
+                                     const void *with);
 
 /* -- the model, by itself -------------------------------------------------- */
 
@@ -5993,7 +6006,6 @@ enum { /* flags, beside a level of 0 to 14; 15: none */
        ESTLSI_TX_LEVEL = 15,
        ESTLSI_TX_BURST = 16,  /* t0 is the end of a burst */
        ESTLSI_TX_RESTED = 32, /* the last job's mV was at rest */
-       ESTLSI_TX_TAIL = 64,   /* alpha and fixed are not all that counts */
        ESTLSI_TX_SEEN = 128   /* ESR was learnt from a burst, not a probe */
 };
 
@@ -6020,6 +6032,8 @@ enum {
 #define ESTLSI_TX_HOUR_MS    3600000ul
 #define ESTLSI_TX_UA_MAX     2000000ul
 #define ESTLSI_TX_MOHM_MAX   1000000ul
+#define ESTLSI_TX_CODE_MAX   0x4f42u /* of 1 kOhm */
+#define ESTLSI_TX_HIDDEN     0x8000u
 #define ESTLSI_TX_AT_MOST    0xff00u /* no reading: the next replaces it */
 #define ESTLSI_TX_WEAK_MOHM  100000ul
 #define ESTLSI_TX_US_MAX     1000000ul
@@ -6027,6 +6041,7 @@ enum {
 #define ESTLSI_TX_LONG_US    8000ul
 #define ESTLSI_TX_SLOW_US    200000ul
 #define ESTLSI_TX_TAU_US     500000ul
+#define ESTLSI_TX_ONE        ((uint32_t)1 << 20)
 #define ESTLSI_TX_NEVER      ((uint32_t)0xffffffff)
 
 ESTLS_API const char *estls_tx_reason(uint8_t reason)
@@ -6071,58 +6086,32 @@ static uint32_t estlsi_tx_mul(uint32_t a, uint32_t b, int8_t shift)
     return a << -shift;
 }
 
-/* us * 10^6 / (a * b), with 20 binary places, 16.0 at most.  a * b is a time
- * constant in mOhm nF, which is 10^-6 us. */
-static uint32_t estlsi_tx_ratio(uint32_t us, uint32_t a, uint32_t b)
+/* a * b / 10^6, with so many binary places up to 20. */
+static uint32_t estlsi_tx_micro(uint32_t a, uint32_t b, uint8_t places)
 {
-    const uint32_t sixteen = (uint32_t)16 << 20;
-    int8_t shift = 40;
-
-    if (!us) { return 0; }
-    for (; a >> 16; shift--) { a >>= 1; }
-    for (; b >> 16; shift--) { b >>= 1; }
-    a = (uint32_t)(uint16_t)a * (uint16_t)b;
-    if (!a) { return sixteen; }
-    for (; a >> 16; shift--) { a >>= 1; }
-    for (; !(us >> 24); shift = (int8_t)(shift - 8)) { us <<= 8; }
-    for (; !(us >> 31); shift--) { us <<= 1; }
-    us = estlsi_tx_part(us, 62500) / a; /* 10^6 / 2^20 */
-    if (shift < -31) { return 0; }
-    if (shift <= 0) {
-        us >>= -shift;
-    } else if (shift > 23 || us >> (24 - shift)) {
-        us = sixteen;
-    } else {
-        us <<= shift;
-    }
-    return us > sixteen ? sixteen : us;
+    return estlsi_tx_mul(a + estlsi_tx_part(a, 3183), b, (int8_t)(20 - places));
 }
 
-static uint16_t estlsi_tx_share(uint16_t a, uint16_t b)
+/* us / tau with 20 binary places, tau in 1/16 us. */
+static uint32_t estlsi_tx_ratio(uint32_t us, uint32_t tau)
 {
-    return (uint16_t)((uint32_t)a * b >> 16);
+    uint8_t n = 24;
+
+    for (; n && !(us >> 31); n--) { us <<= 1; }
+    tau >>= n;
+    return tau ? us / tau : ESTLSI_TX_NEVER;
 }
 
-/* 1 - exp(-x), x and the result with 20 binary places. */
+/* 1 - exp(-x), x and the result with 20 binary places: exp(-x / 2^n),
+ * squared as often. */
 static uint32_t estlsi_tx_rise(uint32_t x)
 {
-    uint32_t y;
-    uint16_t f, p;
+    uint8_t n = 0;
 
-    if (x >= (uint32_t)13 << 20) { return (uint32_t)1 << 20; }
-    if (x < 1ul << 16) { /* x (1 - x/2 + x^2/6) */
-        f = (uint16_t)x;
-        y = x / 2 - estlsi_tx_share(f, f) / 96u;
-        return x - estlsi_tx_part(x, (uint16_t)y) / 16;
-    }
-    /* 2^-y = 2^-n 2^-f, by a polynomial of degree 4 within 1e-4 */
-    y = (x >> 8) * 47274u; /* log2 e; 27 places */
-    f = (uint16_t)(y >> 11);
-    p = (uint16_t)(3492 - estlsi_tx_share(448, f));
-    p = (uint16_t)(15698 - estlsi_tx_share(p, f));
-    p = (uint16_t)(45422 - estlsi_tx_share(p, f));
-    x = 65536 - (uint32_t)estlsi_tx_share(p, f);
-    return ((uint32_t)1 << 20) - (x << 4 >> (y >> 27));
+    for (; x >> 14; n++) { x >>= 1; }
+    x = ESTLSI_TX_ONE - x + ((x * x) >> 21);
+    for (; n; n--) { x = estlsi_tx_part(x, (uint16_t)((x + 8) >> 4)); }
+    return ESTLSI_TX_ONE - x;
 }
 
 static uint16_t estlsi_tx_root(uint32_t x)
@@ -6160,45 +6149,32 @@ static uint32_t estlsi_tx_unpack(uint16_t code)
 /* -- a burst in one formula ------------------------------------------------
  *
  * To a current I for t the reservoir answers with a droop of I R k, k = 1 -
- * exp(-t / (R + ESR) C), and forgets it as 1 - k; so all segments of a burst
- * add up to I R x at the end of its last pulse, with x <= 1, and seconds of
- * its mean current to I R1 more.  At constant power the current grows with
- * the droop D.  Of that a share s counts, 1 where the voltage settles and
- * about 1/2 where it falls in a straight line: D (V - s D) = I R x V(nominal),
- * and where that has no root there is no operating point. */
+ * exp(-t / (R + ESR) C), and forgets it as 1 - k; so the segments of a burst
+ * add up to R z at its deepest, and seconds of its mean current to R1 more.
+ * The train is run at the least level and at the largest current there is;
+ * between, droops are taken to be linear, which is never optimistic: alpha I +
+ * fixed.  At constant power the current grows with the droop D.  Of that a
+ * share s counts, 1 where the voltage settles and about 1/2 where it falls in
+ * a straight line: D (V - s D) = (alpha I + fixed) V(nominal), and where that
+ * has no root there is no operating point. */
 
 typedef struct estlsi_tx_load {
     const estls_tx_board *board;
     const estls_tx_segment *segment;
-    uint32_t r;  /* mOhm, fast ... */
-    uint32_t r1; /* ... and slow; 0: the load is short */
-    uint32_t nF;
-    uint32_t alpha;     /* what the level's current meets, ohms times s ... */
-    uint32_t fixed;     /* ... and what the other segments add, 1/8 mV */
-    uint32_t low_alpha; /* the same where the least level ... */
-    uint32_t low_fixed; /* ... goes deepest */
-    uint16_t mOhm;      /* ESR of the reservoir */
-    uint16_t nominal;   /* mV; 0: constant current */
-    uint16_t rest;      /* mV */
-    uint16_t share;     /* s, of 2^16 */
     uint8_t count;
     uint8_t repeat;
-    uint32_t ref;   /* a middle level, or the largest named current, uA */
-    uint32_t uA[2]; /* the largest level, and the least */
+    uint8_t slow;     /* of 64, what seconds add to r; 0: nothing */
+    uint8_t share;    /* s, of 2^8, less one */
+    uint16_t nominal; /* mV; 0: constant current */
+    uint16_t rest;    /* mV */
+    uint32_t r;       /* mOhm */
+    uint32_t nF;
+    uint32_t alpha; /* what the level's current meets, mOhm times s ... */
+    uint32_t fixed; /* ... and what the other segments add, 1/8 mV */
+    uint16_t x;     /* alpha for r, 13 binary places */
+    uint32_t uA;    /* 0: a level's */
+    estls_tx_segment one;
 } estlsi_tx_load;
-
-/* Droops for a unit of current, in shares of 2^16. */
-typedef struct estlsi_tx_reply {
-    uint16_t x;
-    uint16_t y; /* of the currents that segments name, in units of ref */
-    uint16_t s; /* (x + y)^2 s */
-} estlsi_tx_reply;
-
-/* A segment as it answers. */
-typedef struct estlsi_tx_pulse {
-    uint16_t k;
-    uint16_t u; /* its current, in units of ref; 0: the level's */
-} estlsi_tx_pulse;
 
 static uint8_t estlsi_tx_least(const estls_tx_board *b)
 {
@@ -6211,266 +6187,237 @@ static uint8_t estlsi_tx_least(const estls_tx_board *b)
     return least;
 }
 
+/* The board's burst; else one load of us, at a level or, if not 0, of uA. */
 static void estlsi_tx_load_of(estlsi_tx_load *l, const estls_tx_board *b,
-                              const estls_tx_segment *one)
+                              uint32_t us, uint32_t uA)
 {
-    l->segment = one ? one : b->segment;
-    l->count = one ? 1 : b->segment_count;
-    l->repeat = one || !b->repeat ? 1 : b->repeat;
+    l->board = b;
+    l->nF = b->reservoir_nF;
+    l->slow = 0;
+    l->one.us = us;
+    l->one.uA = 0;
+    l->segment = &l->one;
+    l->count = 1;
+    l->repeat = 1;
+    if (!us) {
+        l->segment = b->segment;
+        l->count = b->segment_count;
+        if (b->repeat) { l->repeat = b->repeat; }
+    }
     l->nominal = 0;
-    if (b->constant_power) {
+    l->uA = uA;
+    if (!uA && b->constant_power) {
         l->nominal = b->nominal_mV;
         if (!l->nominal) { l->nominal = 3000; }
     }
-    l->r1 = 0;
-    l->nF = b->reservoir_nF;
-    l->mOhm = b->reservoir_mOhm;
-    l->board = b;
 }
 
-/* A segment's answer.  Its own pulse weighs in s by [k - x (1 - k)] / k^2,
- * within 3 % and above. */
-static void estlsi_tx_answer(estlsi_tx_reply *a, const estlsi_tx_pulse *p)
-{
-    const uint16_t k = p->k;
-    const uint16_t left = (uint16_t)~k;
-    const uint16_t u = p->u ? p->u : 0xffff;
-    const uint16_t z = (uint16_t)(a->x + a->y);
-    uint16_t mean, k4;
+/* A segment as the train meets it. */
+typedef struct estlsi_tx_pulse {
+    uint16_t k;
+    uint16_t u;    /* its current; 0: the level's */
+    uint16_t time; /* 256 us */
+} estlsi_tx_pulse;
 
-    k4 = estlsi_tx_share(k, k);
-    k4 = estlsi_tx_share(k4, k4);
-    mean = (uint16_t)(0x8000u + estlsi_tx_share(k, 10923) +
-                      estlsi_tx_share(k4, 21845));
-    mean = estlsi_tx_share(mean, k);
-    mean = u > z ? (uint16_t)(z + estlsi_tx_share((uint16_t)(u - z), mean))
-                 : (uint16_t)(z - estlsi_tx_share((uint16_t)(z - u), mean));
-    a->s = (uint16_t)(estlsi_tx_share(a->s, left) +
-                      estlsi_tx_share(estlsi_tx_share(k, u), mean));
-    a->x = estlsi_tx_share(a->x, left);
-    a->y = estlsi_tx_share(a->y, left);
-    if (p->u) {
-        a->y = (uint16_t)(a->y + estlsi_tx_share(k, u));
-    } else {
-        a->x = (uint16_t)(a->x + k);
-    }
+/* Currents have 15 binary places, of 2^down / 2^8 uA. */
+typedef struct estlsi_tx_train {
+    estlsi_tx_pulse pulse[ESTLSI_TX_SEGMENTS];
+    uint16_t esr; /* part of the reservoir's in all */
+} estlsi_tx_train;
+
+/* a * b, 15 binary places each */
+static unsigned estlsi_tx_times(unsigned a, unsigned b)
+{
+    return (unsigned)((uint32_t)a * b >> 15);
 }
 
-/* The droop of an answer at the largest level (0) or the least (1), uA. */
-static uint32_t estlsi_tx_depth(const estlsi_tx_load *l,
-                                const estlsi_tx_reply *a, uint8_t which)
+/* From z, 30 binary places, a part k of the way to u, 15 each. */
+static uint32_t estlsi_tx_move(uint32_t z, unsigned u, unsigned k)
 {
-    return estlsi_tx_part(l->uA[which], a->x) + estlsi_tx_part(l->ref, a->y);
+    return z + (uint32_t)((int32_t)(int)(u - (unsigned)(z >> 15)) * (int)k);
 }
 
-/* All segments once.  Leaves in peak the deepest answers, for the largest and
- * the least level: a pause may go deeper than a small pulse. */
-static void estlsi_tx_round(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
-                            estlsi_tx_reply *a, estlsi_tx_reply *peak)
+/* How much of a segment's way the node is on average, in what counts at its
+ * end: [k - x (1 - k)] / k, within 3 % and above. */
+static unsigned estlsi_tx_mean(unsigned k)
 {
-    uint32_t deepest[2] = {0, 0};
-    uint32_t droop;
-    uint8_t i, which;
+    const unsigned k2 = estlsi_tx_times(k, k);
 
-    for (i = 0; i < l->count; i++) {
-        estlsi_tx_answer(a, &p[i]);
-        for (which = 0; which < 2; which++) {
-            droop = estlsi_tx_depth(l, a, which);
-            if (!i || droop >= deepest[which]) {
-                deepest[which] = droop;
-                peak[which] = *a;
-            }
-        }
-    }
-}
-
-/* The whole train, until a round adds nothing. */
-static void estlsi_tx_train(const estlsi_tx_load *l, const estlsi_tx_pulse *p,
-                            estlsi_tx_reply *peak)
-{
-    estlsi_tx_reply a;
-    uint16_t before;
-    uint8_t i;
-
-    memset(&a, 0, sizeof a);
-    for (i = l->repeat; i--;) {
-        before = (uint16_t)(a.x + a.y);
-        estlsi_tx_round(l, p, &a, peak);
-        if ((uint16_t)(a.x + a.y) == before) { break; }
-    }
-}
-
-/* mOhm -> ohms, 1/8 mV for 2^16 uA */
-static uint32_t estlsi_tx_ohms(uint32_t mOhm)
-{
-    return estlsi_tx_part(mOhm, 34360); /* 65536 / 125000 */
-}
-
-/* ohms uA -> 1/8 mV */
-static uint32_t estlsi_tx_drop(uint32_t ohms, uint32_t uA)
-{
-    uint8_t shift = 0;
-
-    for (; uA >> 16; shift++) { uA >>= 1; }
-    ohms = estlsi_tx_part(ohms, (uint16_t)uA);
-    if (!shift) { return ohms; }
-    return ohms >> 16 ? (uint32_t)1 << 21 : ohms << shift;
+    return estlsi_tx_times(k,
+                           0x4000u + estlsi_tx_times(k, 5461) +
+                               estlsi_tx_times(estlsi_tx_times(k2, k2), 10923));
 }
 
 /* What seconds of the mean current add. */
-static void estlsi_tx_slow(estlsi_tx_load *l)
+static uint32_t estlsi_tx_slow(const estlsi_tx_load *l,
+                               const estlsi_tx_train *t, unsigned level)
 {
-    uint32_t us = 0, level = 0, fixed = 0;
-    uint32_t r1;
-    uint8_t n = l->count;
+    const estlsi_tx_pulse *p = t->pulse;
+    uint32_t sum = 0, time = 0;
     uint8_t i;
 
-    while (l->repeat < 2 && n > 1 && l->segment[n - 1].uA) { n--; }
-    for (i = 0; i < n; i++) {
-        us += l->segment[i].us;
-        level += l->segment[i].uA ? 0 : l->segment[i].us;
-        fixed += estlsi_tx_mul(l->segment[i].us, l->segment[i].uA, 10);
+    for (i = l->count; i--; p++) {
+        time += p->time;
+        sum += (uint32_t)p->time * (p->u ? p->u : level);
     }
-    r1 = estlsi_tx_toward(0, l->r1,
-                          estlsi_tx_rise(estlsi_tx_ratio(
-                              us * l->repeat, ESTLSI_TX_TAU_US, 1000000)));
-    r1 = estlsi_tx_ohms(r1);
-    fixed = estlsi_tx_drop(r1, fixed / ((us >> 10) + 1));
-    for (; us >> 16; us >>= 1) { level >>= 1; }
-    level = estlsi_tx_part(r1, (uint16_t)((level << 16) / (us + 1)));
-    l->alpha += level;
-    l->low_alpha += level;
-    l->fixed += fixed;
-    l->low_fixed += fixed;
+    sum = sum / (time + 1) * l->slow;
+    time = estlsi_tx_rise(estlsi_tx_ratio(time * l->repeat, 31250));
+    return estlsi_tx_part(sum, (uint16_t)((time - 1) >> 4)) >> 6;
 }
 
-/* The currents that answers are weighed by. */
-static void estlsi_tx_refer(estlsi_tx_load *l)
+/* The whole train at a level, until a round adds nothing: how deep. */
+static uint32_t estlsi_tx_depth(estlsi_tx_load *l, const estlsi_tx_train *t,
+                                unsigned level)
 {
-    const estls_tx_board *b = l->board;
+    const estlsi_tx_pulse *p;
+    uint8_t times = l->repeat;
+    uint32_t z = 0, q = 0, node = 0, s = 0, before;
+    unsigned u, mean, top = 0;
     uint8_t i;
 
-    l->uA[1] = b->level[estlsi_tx_least(b)].uA;
-    l->uA[0] = l->uA[1];
-    for (i = 0; i < b->level_count; i++) {
-        if (b->level[i].uA > l->uA[0]) { l->uA[0] = b->level[i].uA; }
-    }
-    l->ref = (l->uA[0] + l->uA[1]) / 2;
-    for (i = 0; i < l->count; i++) {
-        if (l->segment[i].uA > l->ref) { l->ref = l->segment[i].uA; }
-    }
-}
-
-static void estlsi_tx_pulses(const estlsi_tx_load *l, estlsi_tx_pulse *p)
-{
-    const estls_tx_segment *s = l->segment;
-    uint32_t x;
-    uint8_t i, j;
-
-    for (i = 0; i < l->count; i++) {
-        x = estlsi_tx_mul(s[i].uA, ESTLSI_TX_NEVER / l->ref, 16);
-        p[i].u = (uint16_t)(x > 0xffff ? 0xffff : !x && s[i].uA ? 1 : x);
-        for (j = 0; j < i && s[j].us != s[i].us; j++) {}
-        if (j < i) { /* as long as another */
-            p[i].k = p[j].k;
-            continue;
+    do {
+        before = z;
+        p = t->pulse;
+        for (i = l->count; i--; p++) {
+            u = p->u ? p->u : level;
+            mean = (unsigned)(estlsi_tx_move(z, u, estlsi_tx_mean(p->k)) >> 15);
+            z = estlsi_tx_move(z, u, p->k);
+            q = estlsi_tx_move(q, estlsi_tx_times(u, mean), p->k);
+            u = (unsigned)(estlsi_tx_move(z, u, t->esr) >> 15);
+            if (u >= top) {
+                top = u;
+                node = z;
+                s = q;
+            }
         }
-        x = estlsi_tx_ratio(s[i].us, l->r + l->mOhm, l->nF);
-        x = estlsi_tx_rise(x) >> 4;
-        p[i].k = (uint16_t)(x > 0xffff ? 0xffff : x);
+    } while (--times && z - before >= 1024);
+    node >>= 15;
+    s = s / (node * node >> 7 | 1); /* half of it: it is asked twice */
+    l->share = (uint8_t)(l->share + (s > 127 ? 127 : s < 64 ? 64 : s));
+    return l->slow ? top + estlsi_tx_slow(l, t, level) : top;
+}
+
+/* Segments as the train meets them.  A pause behind a single burst is none
+ * for the slow ESR. */
+static void estlsi_tx_pulses(const estlsi_tx_load *l, estlsi_tx_pulse *p,
+                             uint8_t down)
+{
+    const uint32_t tau =
+        estlsi_tx_micro(l->r + l->board->reservoir_mOhm, l->nF, 4);
+    const estls_tx_segment *s = l->segment;
+    int counts = l->repeat > 1;
+    uint8_t i = l->count;
+    uint32_t x;
+
+    while (i--) {
+        x = estlsi_tx_rise(estlsi_tx_ratio(s[i].us, tau)) >> 5;
+        p[i].k = (uint16_t)(x - (x >> 15));
+        p[i].u = (uint16_t)(s[i].uA << 8 >> down);
+        counts |= !s[i].uA;
+        x = counts ? s[i].us >> 8 : 0;
+        p[i].time = (uint16_t)(x >> 14 ? 0x3fff : x);
     }
 }
 
-/* s, at least 1/2. */
-static uint16_t estlsi_tx_share_of(const estlsi_tx_reply *a)
+static uint32_t estlsi_tx_most(const estls_tx_board *b)
 {
-    const uint32_t z = (uint32_t)a->x + a->y;
-    uint32_t square = z * z >> 16;
+    uint32_t most = 0;
+    uint8_t i;
 
-    square = a->s < square ? ((uint32_t)a->s << 16) / square : 0xffff;
-    return (uint16_t)(square < 0x8000 ? 0x8000 : square);
+    for (i = 0; i < b->level_count; i++) {
+        if (b->level[i].uA > most) { most = b->level[i].uA; }
+    }
+    for (i = 0; i < b->segment_count; i++) {
+        if (b->segment[i].uA > most) { most = b->segment[i].uA; }
+    }
+    return most;
 }
 
-/* From r, r1, nF and mOhm: alpha, fixed, share. */
+/* From r, slow and nF: alpha, fixed, share.  Droops are taken to be linear
+ * between the least and the largest current, which is never optimistic. */
 static void estlsi_tx_reckon(estlsi_tx_load *l)
 {
-    const uint32_t ohms = estlsi_tx_ohms(l->r);
-    estlsi_tx_pulse p[ESTLSI_TX_SEGMENTS];
-    estlsi_tx_reply peak[2];
-    uint32_t droop;
-    uint16_t x;
-    uint8_t i;
+    const uint32_t mOhm = l->board->reservoir_mOhm;
+    estlsi_tx_train t;
+    uint8_t down = 0;
+    uint32_t few = l->uA;
+    uint32_t most = l->uA;
+    uint32_t x, y;
 
-    estlsi_tx_refer(l);
-    estlsi_tx_pulses(l, p);
-    estlsi_tx_train(l, p, peak);
-    droop = estlsi_tx_depth(l, &peak[1], 1);
-    if (droop - droop / 32 <= estlsi_tx_depth(l, &peak[0], 1)) {
-        peak[1] = peak[0]; /* as good as the same */
+    if (!l->uA) {
+        few = l->board->level[estlsi_tx_least(l->board)].uA;
+        most = estlsi_tx_most(l->board);
     }
-    l->share = estlsi_tx_share_of(&peak[0]);
-    for (i = 0; i < 2 && l->mOhm; i++) { /* the reservoir is not ideal */
-        x = (uint16_t)(((uint32_t)l->mOhm << 16) / (l->r + l->mOhm + 1));
-        peak[i].x =
-            (uint16_t)(peak[i].x + estlsi_tx_share((uint16_t)~peak[i].x, x));
+    few <<= 8;
+    most <<= 8;
+    for (; most >> 15; down++) {
+        most >>= 1;
+        few >>= 1;
     }
-    l->alpha = estlsi_tx_part(ohms, peak[0].x);
-    l->fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, peak[0].y));
-    l->low_alpha = estlsi_tx_part(ohms, peak[1].x);
-    l->low_fixed = estlsi_tx_drop(ohms, estlsi_tx_part(l->ref, peak[1].y));
-    if (l->r1) { estlsi_tx_slow(l); }
-    l->share |= 0xff; /* as it is kept */
+    estlsi_tx_pulses(l, t.pulse, down);
+    t.esr = (uint16_t)((mOhm << 15) / (l->r + mOhm + 1));
+    l->share = 0;
+    y = estlsi_tx_depth(l, &t, (unsigned)few);
+    x = estlsi_tx_depth(l, &t, (unsigned)most) - y;
+    x = (x << 13) / ((most - few) | 1) + 1;
+    few = x * few >> 13;
+    y = y > few ? y - few : 0;
+    x += estlsi_tx_part(x, 3183); /* 2^20 / 10^6 */
+    y = estlsi_tx_micro(l->r, y << down >> 8, 3) + 1;
+    if (y >> 16) { y = 0xffff; }
     if (l->nominal) {
-        l->alpha = estlsi_tx_part(l->alpha, l->share);
-        l->fixed = estlsi_tx_part(l->fixed, l->share);
-        l->low_alpha = estlsi_tx_part(l->low_alpha, l->share);
-        l->low_fixed = estlsi_tx_part(l->low_fixed, l->share);
+        x = (x * l->share + x) >> 8;
+        y = (y * l->share + y) >> 8;
     }
+    l->x = (uint16_t)x;
+    l->fixed = (uint16_t)y;
+    l->alpha = estlsi_tx_mul(l->r, x, 13);
 }
 
 /* What a current asks of the cell: the droop, or at constant power s D V at
  * nominal voltage, (1/8 mV)^2. */
 static uint32_t estlsi_tx_asks(const estlsi_tx_load *l, uint32_t uA)
 {
-    uint32_t drop = estlsi_tx_drop(l->alpha, uA) + l->fixed;
-    uint32_t end;
+    uint32_t d = estlsi_tx_mul(l->alpha, uA, 17) + l->fixed;
 
-    if (l->low_alpha != l->alpha) {
-        end = estlsi_tx_drop(l->low_alpha, uA) + l->low_fixed;
-        if (end > drop) { drop = end; }
-    }
-    if (!l->nominal) { return drop; }
-    if (drop >> 16) { return ESTLSI_TX_NEVER; }
-    return (uint32_t)(uint16_t)drop * (uint16_t)(l->nominal * 8u);
+    if (d >> 16) { d = 0xffff; }
+    if (!l->nominal) { return d; }
+    return (uint32_t)(uint16_t)d * (uint16_t)(l->nominal * 8u);
 }
 
 /* As much as may be asked for the voltage to stay at need, mV. */
 static uint32_t estlsi_tx_bears(const estlsi_tx_load *l, uint16_t need)
 {
-    uint16_t d = (uint16_t)((l->rest - need) * 8u);
+    const uint16_t v = (uint16_t)(l->rest * 8u);
+    uint16_t d = (uint16_t)(v - need * 8u);
 
-    if (need >= l->rest) { return 0; }
     if (!l->nominal) { return d; }
-    d = estlsi_tx_share(d, l->share);
-    return (uint32_t)d * (uint16_t)(l->rest * 8u - d);
+    d = (uint16_t)(((uint32_t)d * l->share + d) >> 8);
+    if (d > v / 2) { d = v / 2; }
+    return (uint32_t)d * (uint16_t)(v - d);
 }
 
 /* The lowest voltage, mV; 0: collapse. */
 static uint16_t estlsi_tx_lowest(const estlsi_tx_load *l, uint32_t uA)
 {
     const uint16_t v = (uint16_t)(l->rest * 8u);
-    uint32_t d, square;
+    const uint32_t square = (uint32_t)v * v;
+    uint32_t d = estlsi_tx_asks(l, uA);
 
     if (l->nominal) {
-        d = estlsi_tx_asks(l, uA);
-        square = (uint32_t)v * v;
         if (d > square >> 2) { return 0; }
         d = (uint16_t)(v - estlsi_tx_root(square - (d << 2))) >> 1;
-        d = d * (uint16_t)(0xffffu / (uint8_t)(l->share >> 8)) >> 8;
-    } else {
-        d = estlsi_tx_asks(l, uA);
+        d = d * (uint16_t)(0xffffu / (l->share + 1u)) >> 8;
     }
     return (uint16_t)(d < v ? (v - d) >> 3 : 0);
+}
+
+/* The same if ESR were r. */
+static uint16_t estlsi_tx_try(estlsi_tx_load *l, uint32_t r, uint32_t uA)
+{
+    l->r = r;
+    estlsi_tx_reckon(l);
+    return estlsi_tx_lowest(l, uA);
 }
 
 /* -- the model, step by step -----------------------------------------------
@@ -6510,7 +6457,8 @@ typedef struct estlsi_tx_piece {
 /* How far a time constant comes in one of n pieces of us. */
 static uint32_t estlsi_tx_follow(uint32_t us, uint32_t tau_us, uint8_t n)
 {
-    return estlsi_tx_rise(estlsi_tx_ratio(us, tau_us, 1000000) / n);
+    return estlsi_tx_rise(
+        estlsi_tx_ratio(us, tau_us >> 28 ? ESTLSI_TX_NEVER : tau_us << 4) / n);
 }
 
 /* One of n pieces of us; 0: they are so long that n should be larger. */
@@ -6518,8 +6466,9 @@ static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
                               estlsi_tx_piece *f)
 {
     const estls_tx_cell *c = &m->cell;
-    const uint32_t r = c->r0_mOhm + m->load.mOhm;
-    const uint32_t x = estlsi_tx_ratio(us, r, m->load.nF) / n;
+    const uint32_t r = c->r0_mOhm + m->load.board->reservoir_mOhm;
+    const uint32_t x =
+        estlsi_tx_ratio(us, estlsi_tx_micro(r, m->load.nF, 4)) / n;
     uint32_t k4;
 
     f->k = estlsi_tx_rise(n > 1 && x >= (1ul << 24) / n ? 1ul << 24 : x);
@@ -6632,11 +6581,12 @@ static int estlsi_tx_current(estlsi_tx_model *m, const estlsi_tx_piece *f,
 /* A whole segment.  0: collapse. */
 static int estlsi_tx_run(estlsi_tx_model *m, uint32_t us, uint32_t uA)
 {
-    const uint32_t ir = estlsi_tx_drop(estlsi_tx_ohms(m->cell.r0_mOhm), uA);
+    uint32_t ir = estlsi_tx_micro(m->cell.r0_mOhm, uA, 3);
     estlsi_tx_piece f;
     uint8_t pieces = 1;
     int ok = 1;
 
+    if (ir >> 21) { ir = 1ul << 21; }
     m->shift = ir >> 16 ? 4 : 0;
     m->z = estlsi_tx_mul(ir, m->load.nominal * 8ul, (int8_t)m->shift);
     m->node = m->store >> 8;
@@ -6653,7 +6603,7 @@ static int estlsi_tx_run(estlsi_tx_model *m, uint32_t us, uint32_t uA)
 
 static void estlsi_tx_start(estlsi_tx_model *m)
 {
-    uint32_t esr = m->load.mOhm;
+    uint32_t esr = m->load.board->reservoir_mOhm;
     uint32_t r = m->cell.r0_mOhm + esr;
 
     for (; r >> 16; r >>= 1) { esr >>= 1; }
@@ -6673,7 +6623,8 @@ static uint16_t estlsi_tx_burst(estlsi_tx_model *m)
     uint8_t times, i;
 
     estlsi_tx_start(m);
-    for (times = m->load.repeat; times--;) {
+    times = m->load.repeat;
+    while (times--) {
         for (i = 0; i < m->load.count; i++) {
             s = &m->load.segment[i];
             if (!estlsi_tx_run(m, s->us, s->uA ? s->uA : m->uA)) { return 0; }
@@ -6687,7 +6638,7 @@ static uint16_t estlsi_tx_burst(estlsi_tx_model *m)
 static int estlsi_tx_exact(estlsi_tx_model *m, const estls_tx_cell *cell,
                            const estls_tx_board *board, uint32_t uA)
 {
-    estlsi_tx_load_of(&m->load, board, NULL);
+    estlsi_tx_load_of(&m->load, board, 0, 0);
     memcpy(&m->cell, cell, sizeof m->cell);
     if ((cell->r1_mOhm || cell->r2_mOhm) && cell->r0_mOhm < 10) {
         m->cell.r0_mOhm = 10; /* the current must go through something */
@@ -6770,28 +6721,126 @@ ESTLS_API uint32_t estls_tx_capacitor(const estls_tx_cell *cell,
 /* -- what is known of the cell --------------------------------------------- */
 
 /* Unless it was learnt it is a third of the fast. */
-static uint32_t estlsi_tx_slow_of(const estls_tx *tx)
+static uint8_t estlsi_tx_slow_of(const estls_tx *tx)
 {
-    const uint32_t fast = estlsi_tx_unpack(tx->fast);
-
-    return tx->slow ? (fast >> 6) * tx->slow : fast / 3;
+    return tx->slow ? tx->slow : 22;
 }
 
-/* The load against the cell, by what was learnt and a part of 2^16 more; the
- * slow ESR where it is long. */
+/* The load against the cell, by what was learnt and a part of 2^16 more. */
 static void estlsi_tx_meet(const estls_tx *tx, estlsi_tx_load *l, uint16_t age)
 {
-    uint32_t us = 0;
-    uint8_t i;
-
     l->r = estlsi_tx_unpack(tx->fast);
     l->r += estlsi_tx_part(l->r, age);
-    for (i = 0; i < l->count; i++) { us += l->segment[i].us; }
-    if (us * l->repeat >= ESTLSI_TX_LONG_US) {
-        l->r1 = estlsi_tx_slow_of(tx);
-        l->r1 += estlsi_tx_part(l->r1, age);
+    if (tx->share && l->segment == tx->board->segment) {
+        l->share = tx->share;
+        l->alpha = estlsi_tx_mul(l->r, tx->alpha, 13);
+        l->fixed = tx->fixed + estlsi_tx_part(tx->fixed, age);
+        return;
     }
+    l->slow = estlsi_tx_slow_of(tx);
     estlsi_tx_reckon(l);
+}
+
+/* -- what is retained ------------------------------------------------------ */
+
+/* What is optional hears of what happens, in the order of the board. */
+enum {
+    ESTLSI_TX_BOOTS, /* before the guard is believed */
+    ESTLSI_TX_DIES,
+    ESTLSI_TX_KEYS, /* with the plan */
+    ESTLSI_TX_ENDS, /* with the sample, if it was one */
+    ESTLSI_TX_PROBES,
+    ESTLSI_TX_BURSTS, /* both with the code of the ESR */
+    ESTLSI_TX_NEW_CELL,
+    ESTLSI_TX_KEEPS,
+    ESTLSI_TX_SPLITS, /* with a question whose load is too long; 1: done */
+    ESTLSI_TX_SPENDS  /* with a question that shall be sent; ms to wait */
+};
+
+static uint32_t estlsi_tx_tell(estls_tx *tx, uint8_t event, const void *with)
+{
+    uint32_t answer = 0;
+    uint8_t i;
+
+    for (i = 0; i < 3 && tx->board->part[i] && !answer; i++) {
+        answer = tx->board->part[i](tx, event, with);
+    }
+    return answer;
+}
+
+/* CRC-16/CCITT of all behind it, from a start that zeroed memory does not
+ * pass. */
+static uint16_t estlsi_tx_crc(const void *record, uint8_t n)
+{
+    const uint8_t *p = (const uint8_t *)record + 2;
+    uint16_t crc = 0xe571;
+    uint16_t x;
+
+    for (n = (uint8_t)(n - 2); n; n--) {
+        x = (uint16_t)(crc >> 8 ^ *p++);
+        x = (uint16_t)(x ^ x >> 4);
+        crc = (uint16_t)(crc << 8 ^ x << 12 ^ x << 5 ^ x);
+    }
+    return crc;
+}
+
+/* Tells, and keeps the ESR in the guard. */
+static void estlsi_tx_keep(estls_tx *tx, uint8_t event, const void *with)
+{
+    estls_tx_guard *g = tx->board->guard;
+
+    if (g) {
+        g->esr = tx->fast;
+        g->crc = estlsi_tx_crc(g, sizeof *g);
+    }
+    (void)estlsi_tx_tell(tx, event, with);
+}
+
+/* The last burst was our death: hold off, and think worse of the cell. */
+static void estlsi_tx_died(estls_tx *tx, estls_tx_guard *g)
+{
+    uint32_t hold = tx->board->hold_s;
+
+    if (!hold) { hold = ESTLSI_TX_HOLD_S; }
+    g->phase = (uint8_t)(g->phase << 4);
+    if (g->deaths < ESTLSI_TX_DEATHS_MAX) { g->deaths++; }
+    hold <<= g->deaths - 1;
+    if (hold > ESTLSI_TX_HOLD_MAX_S) { hold = ESTLSI_TX_HOLD_MAX_S; }
+    /* boards that died together shall not come back together */
+    g->hold_s = (uint16_t)(hold + (hold * (g->crc & 0xff) >> 10));
+    if (tx->fast && tx->fast < ESTLSI_TX_CODE_MAX) {
+        tx->fast = (uint16_t)(tx->fast + 512);
+    }
+}
+
+/* Believes the guard, if it is one of this board.  1: the last burst was our
+ * death. */
+static uint8_t estlsi_tx_recall(estls_tx *tx, estls_tx_guard *g)
+{
+    const uint8_t n = tx->board->level_count;
+
+    if (g->crc != estlsi_tx_crc(g, sizeof *g) || g->esr >> 15 ||
+        g->deaths > ESTLSI_TX_DEATHS_MAX || (g->phase & 15) > n ||
+        g->phase >> 4 > n) {
+        memset(g, 0, sizeof *g);
+        g->deaths = 1; /* for all that it can tell */
+    }
+    tx->fast = g->esr;
+    if (!(g->phase & 15)) { return 0; }
+    estlsi_tx_died(tx, g);
+    return 1;
+}
+
+/* Numbers that everything else may rely on. */
+static int estlsi_tx_board_ok(const estls_tx_board *b)
+{
+    return b && b->level && b->segment &&
+           (uint8_t)(b->level_count - 1) < ESTLSI_TX_LEVELS &&
+           (uint8_t)(b->segment_count - 1) < ESTLSI_TX_SEGMENTS &&
+           (uint16_t)(b->brownout_mV - 1) < 6000 && b->margin_mV <= 2000 &&
+           b->nominal_mV <= 8000 && b->probe_uA <= ESTLSI_TX_UA_MAX &&
+           b->level[estlsi_tx_least(b)].uA &&
+           estlsi_tx_most(b) <= ESTLSI_TX_UA_MAX;
 }
 
 /* What the board's burst makes of the ESR, so that a question need not. */
@@ -6799,161 +6848,32 @@ static void estlsi_tx_settle(estls_tx *tx)
 {
     estlsi_tx_load l;
 
-    estlsi_tx_load_of(&l, tx->board, NULL);
+    tx->share = 0; /* not known yet */
+    estlsi_tx_load_of(&l, tx->board, 0, 0);
     estlsi_tx_meet(tx, &l, 0);
-    tx->alpha = estlsi_tx_pack(l.alpha);
-    tx->share = (uint8_t)(l.share >> 8);
-    tx->level &= (uint8_t)~ESTLSI_TX_TAIL;
-    if (l.low_alpha != l.alpha || l.fixed > 16 * l.alpha) {
-        tx->level |= ESTLSI_TX_TAIL; /* not to be kept so */
-    }
-    tx->fixed = estlsi_tx_pack(
-        l.alpha ? estlsi_tx_mul(l.fixed, 0xffffffff / l.alpha, 16) : 0);
-}
-
-/* -- what is retained ------------------------------------------------------ */
-
-/* CRC-16/CCITT, from a start that zeroed memory does not pass. */
-static uint16_t estlsi_tx_crc(const void *memory, uint8_t n)
-{
-    const uint8_t *p = (const uint8_t *)memory;
-    uint16_t crc = 0xe571;
-    uint8_t bit;
-
-    while (n--) {
-        crc ^= (uint16_t)(*p++ << 8);
-        for (bit = 8; bit--;) {
-            crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1);
-        }
-    }
-    return crc;
-}
-
-static uint16_t estlsi_tx_guard_crc(const estls_tx_guard *g)
-{
-    return estlsi_tx_crc(&g->phase, sizeof *g - 2);
-}
-
-static uint16_t estlsi_tx_log_crc(const estls_tx_log *log)
-{
-    return estlsi_tx_crc(&log->phase, sizeof *log - 2);
-}
-
-/* Keeps phase and ESR in the guard; in the log what it keeps of them, too. */
-static void estlsi_tx_keep(const estls_tx *tx)
-{
-    estls_tx_guard *g = tx->board->guard;
-    estls_tx_log *log = tx->board->log;
-
-    if (g) {
-        g->esr = tx->fast;
-        g->crc = estlsi_tx_guard_crc(g);
-    }
-    if (log) {
-        log->fast = tx->fast;
-        log->slow = estlsi_tx_pack(estlsi_tx_slow_of(tx));
-        log->crc = estlsi_tx_log_crc(log);
-    }
-}
-
-/* The last burst was our death: hold off, and think worse of the cell. */
-static void estlsi_tx_died(estls_tx *tx, estls_tx_guard *g)
-{
-    const estls_tx_board *b = tx->board;
-    const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
-    uint32_t hold = b->hold_s ? b->hold_s : (uint16_t)ESTLSI_TX_HOLD_S;
-
-    g->phase = (uint8_t)(g->phase << 4);
-    if (g->deaths < ESTLSI_TX_DEATHS_MAX) { g->deaths++; }
-    hold = hold << (g->deaths - 1);
-    if (hold > ESTLSI_TX_HOLD_MAX_S) { hold = ESTLSI_TX_HOLD_MAX_S; }
-    /* boards that died together shall not come back together */
-    g->hold_s = (uint16_t)(hold + hold * (g->crc & 0xff) / 1024);
-    if (tx->fast) {
-        tx->fast = (uint16_t)(tx->fast + 512);
-        if (tx->fast > most) { tx->fast = most; }
-    }
-    if (b->log) {
-        b->log->brownouts++;
-        b->log->hold_s = g->hold_s;
-    }
-}
-
-static void estlsi_tx_recall(estls_tx *tx)
-{
-    estls_tx_guard *g = tx->board->guard;
-    const uint8_t n = tx->board->level_count; /* it may have changed */
-
-    if (g->crc != estlsi_tx_guard_crc(g) || g->deaths > ESTLSI_TX_DEATHS_MAX ||
-        g->esr > estlsi_tx_pack(ESTLSI_TX_MOHM_MAX)) {
-        memset(g, 0, sizeof *g);
-        g->deaths = 1; /* for all that it can tell */
-        return;
-    }
-    if ((g->phase & 15) > n) { g->phase = (uint8_t)((g->phase & 0xf0) | n); }
-    if (g->phase >> 4 > n) { g->phase = (uint8_t)((g->phase & 15) | n << 4); }
-    tx->fast = g->esr;
-    if (g->phase & 15) { estlsi_tx_died(tx, g); }
-}
-
-static void estlsi_tx_log_boot(const estls_tx *tx)
-{
-    estls_tx_log *log = tx->board->log;
-
-    if (log->crc != estlsi_tx_log_crc(log)) { memset(log, 0, sizeof *log); }
-    log->boots++;
-    log->phase = tx->board->guard ? tx->board->guard->phase : 0;
-}
-
-static void estlsi_tx_spend(const estls_tx_board *b, uint32_t uC)
-{
-    if (b->budget) {
-        b->budget->uC = b->budget->uC > uC ? b->budget->uC - uC : 0;
-    }
-}
-
-/* Numbers that everything else may rely on. */
-static int estlsi_tx_limits_ok(const estls_tx_board *b)
-{
-    return b->level_count && b->level_count <= ESTLSI_TX_LEVELS &&
-           b->segment_count && b->segment_count <= ESTLSI_TX_SEGMENTS &&
-           b->brownout_mV && b->brownout_mV <= 6000 && b->margin_mV <= 2000 &&
-           b->nominal_mV <= 8000 && b->probe_uA <= ESTLSI_TX_UA_MAX;
-}
-
-static int estlsi_tx_board_ok(const estls_tx_board *b)
-{
-    uint8_t i;
-
-    if (!b->level || !b->segment || !estlsi_tx_limits_ok(b)) { return 0; }
-    for (i = 0; i < b->level_count; i++) {
-        if (!b->level[i].uA || b->level[i].uA > ESTLSI_TX_UA_MAX) { return 0; }
-    }
-    for (i = 0; i < b->segment_count; i++) {
-        if (b->segment[i].uA > ESTLSI_TX_UA_MAX ||
-            b->segment[i].us > ESTLSI_TX_US_MAX) {
-            return 0;
-        }
-    }
-    return 1;
+    tx->alpha = l.x;
+    tx->fixed = (uint16_t)l.fixed;
+    tx->share = l.share;
 }
 
 ESTLS_API int estls_tx_boot(estls_tx *tx, const estls_tx_board *board,
                             uint32_t now)
 {
+    uint8_t event = ESTLSI_TX_KEEPS;
+
     memset(tx, 0, sizeof *tx);
-    if (!board || !estlsi_tx_board_ok(board)) { return ESTLS_E_ARG; }
+    if (!estlsi_tx_board_ok(board)) { return ESTLS_E_ARG; }
     tx->board = board;
     tx->t0 = now;
     tx->stamp = (uint16_t)((now >> 16) - ESTLSI_TX_STALE);
     tx->level = ESTLSI_TX_LEVEL | ESTLSI_TX_BURST; /* booting is a load */
     tx->self = (uint16_t)estlsi_core_mark(tx);
-    if (board->log) { estlsi_tx_log_boot(tx); }
-    if (board->guard) { estlsi_tx_recall(tx); }
+    (void)estlsi_tx_tell(tx, ESTLSI_TX_BOOTS, NULL);
+    if (board->guard && estlsi_tx_recall(tx, board->guard)) {
+        event = ESTLSI_TX_DIES;
+    }
     if (tx->fast) { estlsi_tx_settle(tx); }
-    if (board->budget) { board->budget->t0 = now; }
-    estlsi_tx_spend(board, board->boot_uC);
-    estlsi_tx_keep(tx);
+    estlsi_tx_keep(tx, event, NULL);
     return ESTLS_OK;
 }
 
@@ -6962,7 +6882,7 @@ static int estlsi_tx_usable(const estls_tx *tx)
     return tx->self == (uint16_t)estlsi_core_mark(tx) && tx->board;
 }
 
-static void estlsi_tx_forgive(estls_tx *tx)
+static void estlsi_tx_forgive(estls_tx *tx, uint8_t event)
 {
     estls_tx_guard *g = tx->board->guard;
 
@@ -6971,13 +6891,12 @@ static void estlsi_tx_forgive(estls_tx *tx)
         g->hold_s = 0;
         g->phase &= 15;
     }
+    estlsi_tx_keep(tx, event, NULL);
 }
 
 ESTLS_API void estls_tx_poke(estls_tx *tx)
 {
-    if (!estlsi_tx_usable(tx)) { return; }
-    estlsi_tx_forgive(tx);
-    estlsi_tx_keep(tx);
+    if (estlsi_tx_usable(tx)) { estlsi_tx_forgive(tx, ESTLSI_TX_KEEPS); }
 }
 
 static uint16_t estlsi_tx_age(const estls_tx *tx, uint32_t now)
@@ -7001,27 +6920,22 @@ static uint32_t estlsi_tx_probe_us(const estls_tx *tx, uint32_t now,
                                    uint16_t mV)
 {
     const estls_tx_board *b = tx->board;
-    estls_tx_segment one;
+    const uint16_t floor = estlsi_tx_floor(b);
+    uint32_t r = estlsi_tx_unpack(tx->fast);
     estlsi_tx_load l;
+    uint32_t us;
 
-    one.uA = 0;
-    estlsi_tx_load_of(&l, b, &one);
-    l.nominal = 0;
-    l.rest = mV;
-    l.r = estlsi_tx_unpack(tx->fast);
-    l.r += l.r / 8 + estlsi_tx_part(l.r, estlsi_tx_ageing(tx, now));
-    if (!l.r) { l.r = ESTLSI_TX_WEAK_MOHM; }
-    one.us = estlsi_tx_mul(l.r * 3, l.nF, 20);
-    if (one.us < 3000) { one.us = 3000; }
-    if (one.us > ESTLSI_TX_SLOW_US / 2) { one.us = ESTLSI_TX_SLOW_US / 2; }
-    for (; one.us > 15; one.us -= one.us / 4) {
-        estlsi_tx_reckon(&l);
-        if (estlsi_tx_asks(&l, b->probe_uA) <=
-            estlsi_tx_bears(&l, estlsi_tx_floor(b))) {
-            break;
-        }
+    r += r / 8 + estlsi_tx_part(r, estlsi_tx_ageing(tx, now));
+    if (!r) { r = ESTLSI_TX_WEAK_MOHM; }
+    us = estlsi_tx_micro(r, b->reservoir_nF, 0) * 3;
+    if (us < 3000) { us = 3000; }
+    if (us > ESTLSI_TX_SLOW_US / 2) { us = ESTLSI_TX_SLOW_US / 2; }
+    for (; us > 15; us -= us / 4) {
+        estlsi_tx_load_of(&l, b, us, b->probe_uA);
+        l.rest = mV;
+        if (estlsi_tx_try(&l, r, b->probe_uA) >= floor) { break; }
     }
-    return one.us;
+    return us;
 }
 
 /* What is left of the hold-off, ms.  It is kept as it goes by, for a reset in
@@ -7029,15 +6943,15 @@ static uint32_t estlsi_tx_probe_us(const estls_tx *tx, uint32_t now,
 static uint32_t estlsi_tx_held(estls_tx *tx, uint32_t now)
 {
     estls_tx_guard *g = tx->board->guard;
-    uint32_t s;
+    uint32_t s = now - tx->t0;
 
     if (!g || !g->hold_s) { return 0; }
-    s = (uint32_t)(now - tx->t0) / 1000;
-    if (s && !((now - tx->t0) >> 31)) { /* time does not go back */
+    if ((int32_t)s >= 1000) { /* time does not go back */
+        s /= 1000;
         g->hold_s = (uint16_t)(s < g->hold_s ? g->hold_s - s : 0);
         tx->t0 += s * 1000;
         tx->level &= (uint8_t)~ESTLSI_TX_BURST;
-        estlsi_tx_keep(tx);
+        estlsi_tx_keep(tx, ESTLSI_TX_KEEPS, NULL);
     }
     return g->hold_s * 1000ul;
 }
@@ -7049,50 +6963,43 @@ static int estlsi_tx_adc_ok(const estls_tx_board *b, uint16_t mV)
     return mV && mV <= 8000 && !(b->full_scale_mV && mV >= b->full_scale_mV);
 }
 
-/* Which ESR explains the pair?  Puts its code; else a reason. */
-static uint8_t estlsi_tx_explain(estlsi_tx_load *l, const estls_tx_sample *s,
-                                 uint32_t uA, uint16_t *code)
+/* Which ESR explains the droop of a sample, of a load of uA or, 0, of a burst?
+ * Its code; from TOO_SHORT on if that is not known well. */
+static uint16_t estlsi_tx_explain(const estls_tx *tx, const estls_tx_sample *s,
+                                  uint32_t uA, uint16_t droop)
 {
-    const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
-    uint16_t droop = 0;
-    uint16_t step = 0x8000;
-    uint16_t c = 0;
-    uint16_t seen;
+    const uint16_t need = (uint16_t)(s->rest_mV - droop);
+    uint16_t step = 0x4000;
+    uint16_t code = 0;
+    estlsi_tx_load l;
+    uint32_t r;
 
-    l->rest = s->rest_mV;
-    if (s->loaded_mV < s->rest_mV) {
-        droop = (uint16_t)(s->rest_mV - s->loaded_mV);
-    }
+    estlsi_tx_load_of(&l, tx->board, s->us, uA);
+    l.rest = s->rest_mV;
+    if (!uA) { uA = tx->board->level[tx->level & ESTLSI_TX_LEVEL].uA; }
     for (; step; step >>= 1) { /* the largest that explains no more */
-        if ((c | step) > most) { continue; }
-        l->r = estlsi_tx_unpack(c | step);
-        estlsi_tx_reckon(l);
-        if (estlsi_tx_lowest(l, uA) >= s->rest_mV - droop) { c |= step; }
+        if (estlsi_tx_try(&l, estlsi_tx_unpack(code | step), uA) >= need) {
+            code |= step;
+        }
     }
-    seen = droop;
-    *code = c ? c : 1;
     /* at t = RC / 2 a quarter more R makes a twentieth more droop; where there
      * is none, a weak cell would show */
-    l->r = estlsi_tx_unpack(c);
-    l->r += l->r / 4;
+    r = estlsi_tx_unpack(code) / 4 * 5;
     if (droop < ESTLSI_TX_NOISE_MV) {
         droop = ESTLSI_TX_NOISE_MV * 40;
-        l->r = ESTLSI_TX_WEAK_MOHM;
+        r = ESTLSI_TX_WEAK_MOHM;
     }
-    estlsi_tx_reckon(l);
-    droop = (uint16_t)(droop / 20);
-    if (droop < 2) { droop = 2; }
-    return (uint8_t)(c >= most ||
-                             estlsi_tx_lowest(l, uA) + droop > s->rest_mV - seen
-                         ? ESTLS_TX_TOO_SHORT
-                         : ESTLS_TX_FINE);
+    droop = (uint16_t)(droop < 40 ? 2 : droop / 20);
+    if (code >= ESTLSI_TX_CODE_MAX || estlsi_tx_try(&l, r, uA) + droop > need) {
+        code |= ESTLSI_TX_HIDDEN;
+    }
+    return code ? code : 1;
 }
 
 /* Takes a reading in.  Up at once, since optimism kills, but by one reading
  * alone no more than by half; down by three quarters, not by one alone. */
 static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
 {
-    estls_tx_log *log = tx->board->log;
     const uint16_t before = (uint16_t)(tx->before << 8);
     const uint16_t most = (uint16_t)(tx->fast + 1024);
 
@@ -7108,7 +7015,6 @@ static void estlsi_tx_reading(estls_tx *tx, uint16_t code, uint32_t now)
         tx->fast = (uint16_t)(tx->fast - code + code / 4);
     }
     tx->stamp = (uint16_t)(now >> 16);
-    if (log && (!log->best || tx->fast < log->best)) { log->best = tx->fast; }
     estlsi_tx_settle(tx);
 }
 
@@ -7124,6 +7030,12 @@ static uint8_t estlsi_tx_pair_ok(const estls_tx *tx, const estls_tx_sample *s)
     return ESTLS_TX_FINE;
 }
 
+static uint16_t estlsi_tx_droop(const estls_tx_sample *s)
+{
+    return (uint16_t)(s->loaded_mV < s->rest_mV ? s->rest_mV - s->loaded_mV
+                                                : 0);
+}
+
 /* The ESR of a long load, of which the fast one is a part. */
 static void estlsi_tx_seconds(estls_tx *tx, uint32_t mOhm)
 {
@@ -7135,54 +7047,45 @@ static void estlsi_tx_seconds(estls_tx *tx, uint32_t mOhm)
     estlsi_tx_settle(tx);
 }
 
-/* Too short to tell what the ESR is; but not what it is at most. */
-static void estlsi_tx_at_most(estls_tx *tx, estlsi_tx_load *l,
-                              const estls_tx_sample *s)
+/* Too short to tell what the ESR is; but of an unknown cell, what it is at
+ * most, and of a known one that it has not grown. */
+static void estlsi_tx_hidden(estls_tx *tx, const estls_tx_sample *s)
 {
-    const uint16_t most = estlsi_tx_pack(ESTLSI_TX_MOHM_MAX);
-    const int seen = s->rest_mV >= s->loaded_mV + ESTLSI_TX_NOISE_MV;
-    estls_tx_sample worse;
+    uint16_t droop = estlsi_tx_droop(s);
+    const int seen = droop >= ESTLSI_TX_NOISE_MV;
     uint16_t code;
 
-    memcpy(&worse, s, sizeof worse); /* SDCC copies no structs */
-    worse.loaded_mV = (uint16_t)(seen ? s->loaded_mV : s->rest_mV);
-    worse.loaded_mV = (uint16_t)(worse.loaded_mV > ESTLSI_TX_NOISE_MV
-                                     ? worse.loaded_mV - ESTLSI_TX_NOISE_MV
-                                     : 0);
-    (void)estlsi_tx_explain(l, &worse, s->uA, &code);
-    if (code >= most && seen) { return; /* no cell does that */ }
+    if (tx->fast) {
+        if (s->us >= estlsi_tx_probe_us(tx, s->now, s->rest_mV)) {
+            tx->stamp = (uint16_t)(s->now >> 16);
+        }
+        return;
+    }
+    if (!seen) { droop = 0; }
+    code =
+        estlsi_tx_explain(tx, s, s->uA, (uint16_t)(droop + ESTLSI_TX_NOISE_MV));
+    code &= (uint16_t)~ESTLSI_TX_HIDDEN;
+    if (code >= ESTLSI_TX_CODE_MAX && seen) { return; /* no cell does that */ }
     estlsi_tx_reading(tx, code, s->now);
     tx->before = ESTLSI_TX_AT_MOST >> 8;
-    estlsi_tx_keep(tx);
+    estlsi_tx_keep(tx, ESTLSI_TX_KEEPS, NULL);
 }
 
 ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
 {
-    estls_tx_segment one;
-    estlsi_tx_load l;
+    uint8_t event = ESTLSI_TX_KEEPS;
     uint16_t code;
     uint8_t reason;
 
     if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
     reason = estlsi_tx_pair_ok(tx, s);
     if (reason) { return reason; }
-    if (!s->us || !s->uA || s->uA > ESTLSI_TX_UA_MAX) {
-        return ESTLS_TX_BAD_LOAD;
+    if (!s->us || s->uA - 1 >= ESTLSI_TX_UA_MAX) { return ESTLS_TX_BAD_LOAD; }
+    code = estlsi_tx_explain(tx, s, s->uA, estlsi_tx_droop(s));
+    if (code >= ESTLSI_TX_HIDDEN) {
+        estlsi_tx_hidden(tx, s);
+        return ESTLS_TX_TOO_SHORT;
     }
-    one.us = s->us;
-    one.uA = 0;
-    estlsi_tx_load_of(&l, tx->board, &one);
-    l.nominal = 0;
-    reason = estlsi_tx_explain(&l, s, s->uA, &code);
-    if (reason == ESTLS_TX_TOO_SHORT && tx->fast &&
-        s->us >= estlsi_tx_probe_us(tx, s->now, s->rest_mV)) {
-        /* still more than can be measured */
-        tx->stamp = (uint16_t)(s->now >> 16);
-    }
-    if (reason == ESTLS_TX_TOO_SHORT && !tx->fast) {
-        estlsi_tx_at_most(tx, &l, s);
-    }
-    if (reason) { return reason; }
     (void)estlsi_tx_held(tx, s->now);
     tx->t0 = s->now;
     tx->level |= ESTLSI_TX_BURST; /* for the next rest voltage */
@@ -7191,190 +7094,71 @@ ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
     } else {
         tx->level &= (uint8_t)~ESTLSI_TX_SEEN;
         estlsi_tx_reading(tx, code, s->now);
-        if (tx->board->log) { tx->board->log->probe = code; }
+        event = ESTLSI_TX_PROBES;
     }
-    estlsi_tx_keep(tx);
+    estlsi_tx_keep(tx, event, &code);
     return ESTLS_TX_FINE;
 }
 
 /* -- the question ---------------------------------------------------------- */
 
-/* The load against the cell as it may be by now: the older what was learnt,
- * the higher. */
-static void estlsi_tx_meet_now(const estls_tx *tx, estlsi_tx_load *l,
-                               uint32_t now)
-{
-    const uint16_t age = estlsi_tx_ageing(tx, now);
-
-    if (l->segment != tx->board->segment || (tx->level & ESTLSI_TX_TAIL)) {
-        estlsi_tx_meet(tx, l, age);
-        return;
-    }
-    l->alpha = estlsi_tx_unpack(tx->alpha);
-    l->alpha += estlsi_tx_part(l->alpha, age);
-    l->low_alpha = l->alpha;
-    l->share = (uint16_t)(tx->share << 8 | 0xff);
-    l->fixed = 0;
-    if (tx->fixed) {
-        l->fixed = estlsi_tx_drop(l->alpha, estlsi_tx_unpack(tx->fixed));
-    }
-}
+typedef struct estlsi_tx_question {
+    const estls_tx_job *job;
+    estls_tx_plan *plan;
+    estlsi_tx_load *load;
+} estlsi_tx_question;
 
 /* What killed us is not tried again while that counts, nor is more: the
  * current from which on levels are banned, but for the least. */
-static uint32_t estlsi_tx_banned(const estls_tx *tx)
+static uint32_t estlsi_tx_banned(const estls_tx_board *b)
 {
-    const estls_tx_board *b = tx->board;
     const uint8_t died = (uint8_t)(b->guard ? b->guard->phase >> 4 : 0);
-    uint32_t least;
 
-    if (!died) { return ESTLSI_TX_NEVER; }
-    least = b->level[estlsi_tx_least(b)].uA;
-    return b->level[died - 1].uA > least ? b->level[died - 1].uA : least + 1;
+    return died ? b->level[died - 1].uA : ESTLSI_TX_NEVER;
 }
 
-/* Waits, or gives up where that is too long for the job. */
-static void estlsi_tx_wait(estls_tx_plan *plan, const estls_tx_job *job,
-                           uint8_t reason, uint32_t ms)
+/* The first level that keeps above the floor, else the least.  The very first
+ * is for cells that carry it with ease: in a droop of a sixth constant power
+ * takes a fifth more charge, and a weak cell has none to spare. */
+static uint8_t estlsi_tx_choose(const estlsi_tx_load *l, uint16_t floor)
 {
-    plan->action = (uint8_t)(job->expiry_ms && ms > (uint32_t)job->expiry_ms
-                                 ? ESTLS_TX_DROP
-                                 : ESTLS_TX_WAIT);
-    plan->reason = reason;
-    plan->ms = ms;
-}
-
-static void estlsi_tx_probe(const estls_tx *tx, const estls_tx_job *job,
-                            estls_tx_plan *plan, uint8_t reason)
-{
-    plan->action = ESTLS_TX_PROBE;
-    plan->reason = reason;
-    plan->uA = tx->board->probe_uA;
-    plan->us = estlsi_tx_probe_us(tx, job->now, job->mV);
-}
-
-/* The first level that keeps above the floor; 0: there is none.  The very
- * first is for cells that carry it with ease: in a droop of a sixth constant
- * power takes a fifth more charge, and a weak cell has none to spare. */
-static int estlsi_tx_choose(const estls_tx *tx, const estlsi_tx_load *l,
-                            estls_tx_plan *plan)
-{
-    const estls_tx_board *b = tx->board;
-    const uint16_t ease = (uint16_t)(l->rest - estlsi_tx_share(l->rest, 10923));
-    const uint32_t most = estlsi_tx_bears(l, plan->floor_mV);
-    const uint32_t banned = estlsi_tx_banned(tx);
-    uint32_t first = most;
-    uint32_t uA;
+    const estls_tx_board *b = l->board;
+    const uint32_t banned = estlsi_tx_banned(b);
+    uint16_t need = (uint16_t)(l->rest - ((uint32_t)l->rest * 10923 >> 16));
+    uint32_t bears;
     uint8_t i;
 
-    if (b->level_count > 1 && ease > plan->floor_mV) {
-        first = estlsi_tx_bears(l, ease);
-    }
+    if (need < floor || b->level_count < 2) { need = floor; }
+    bears = estlsi_tx_bears(l, need);
     for (i = 0; i < b->level_count; i++) {
-        uA = b->level[i].uA;
-        if (uA < banned && estlsi_tx_asks(l, uA) <= (i ? most : first)) {
-            plan->lowest_mV = estlsi_tx_lowest(l, uA);
-            plan->level = i;
-            if (plan->lowest_mV >= plan->floor_mV) { return 1; }
+        if (b->level[i].uA < banned &&
+            estlsi_tx_asks(l, b->level[i].uA) <= bears) {
+            return i;
         }
+        if (!i) { bears = estlsi_tx_bears(l, floor); }
     }
-    plan->level = estlsi_tx_least(b);
-    plan->lowest_mV = estlsi_tx_lowest(l, b->level[plan->level].uA);
-    return 0;
+    return estlsi_tx_least(b);
 }
 
-/* The longest piece of the job, to 1/64 of it, at the first level that takes
- * a quarter or else the longest; and the pause behind it.  0: there is none. */
-static int estlsi_tx_split(const estls_tx *tx, estlsi_tx_load *l,
-                           estls_tx_segment *one, estls_tx_plan *plan)
+/* Does it fit?  Puts level, reason, lowest_mV. */
+static int estlsi_tx_fits_now(const estls_tx *tx, const estlsi_tx_question *q)
 {
-    const estls_tx_board *b = tx->board;
-    const uint32_t banned = estlsi_tx_banned(tx);
-    const uint32_t whole = one->us;
-    uint32_t us = 0;
-    uint32_t longest, step;
-    uint8_t i;
+    estls_tx_plan *plan = q->plan;
+    uint32_t uA = q->job->uA;
 
-    for (i = 0; i < b->level_count && us < whole / 4; i++) {
-        if (b->level[i].uA >= banned) { continue; }
-        longest = 0;
-        for (step = whole / 2; step > whole / 128; step /= 2) {
-            one->us = longest + step;
-            estlsi_tx_reckon(l);
-            if (estlsi_tx_lowest(l, b->level[i].uA) >= plan->floor_mV) {
-                longest += step;
-            }
-        }
-        if (longest > us) {
-            us = longest;
-            plan->level = i;
-        }
+    estlsi_tx_meet(tx, q->load, estlsi_tx_ageing(tx, q->job->now));
+    if (!uA) {
+        plan->level = estlsi_tx_choose(q->load, plan->floor_mV);
+        uA = tx->board->level[plan->level].uA;
     }
-    one->us = us ? us : whole;
-    estlsi_tx_reckon(l);
-    if (!us) { return 0; }
-    plan->us = us;
-    plan->ms = ESTLSI_TX_SETTLE_MS;
-    if (us < ESTLSI_TX_LONG_US) { plan->ms = us / 1000 + 1; }
-    return 1;
+    plan->reason = (uint8_t)(plan->level ? ESTLS_TX_LOWER : ESTLS_TX_FINE);
+    plan->lowest_mV = estlsi_tx_lowest(q->load, uA);
+    return plan->lowest_mV >= plan->floor_mV;
 }
 
-/* uA us -> uC, for what the plan sends. */
-static uint32_t estlsi_tx_charge(const estlsi_tx_load *l, uint32_t level_uA)
-{
-    uint32_t uC = 0;
-    uint32_t uA;
-    uint8_t i;
-
-    for (i = 0; i < l->count; i++) {
-        uA = l->segment[i].uA;
-        uC += estlsi_tx_mul(l->segment[i].us, uA ? uA : level_uA, 16);
-    }
-    uC = (uC * l->repeat) >> 4;
-    uC += estlsi_tx_part(uC, 3183);
-    return l->nominal ? estlsi_tx_mul(uC, l->nominal, 0) / l->rest : uC;
-}
-
-/* Fills the bucket; then: is it enough?  Puts how long it takes until it is. */
-static int estlsi_tx_afford(const estls_tx_board *b, uint32_t now, uint32_t uC,
-                            uint32_t *ms)
-{
-    estls_tx_budget *budget = b->budget;
-    uint32_t gain, day;
-
-    if (!budget || !budget->uA) { return 1; }
-    gain = estlsi_tx_mul(budget->uA, now - budget->t0, 10);
-    gain = gain == ESTLSI_TX_NEVER ? gain / 2 : gain;
-    gain += estlsi_tx_part(gain, 1573); /* 1024 / 1000 */
-    if (gain >> 22) {
-        budget->t0 = now;
-    } else { /* what is less than a uC counts the next time */
-        budget->t0 += gain * 1000 / budget->uA;
-    }
-    day = estlsi_tx_mul(budget->uA, 86400, 0);
-    budget->uC =
-        gain < day && budget->uC < day - gain ? budget->uC + gain : day;
-    if (uC <= budget->uC || uC > day) { return 1; }
-    *ms = estlsi_tx_mul((uC - budget->uC) / budget->uA + 1, 1000, 0);
-    return 0;
-}
-
-/* Nothing fits, and what is known is fresh: until it is stale. */
-static void estlsi_tx_defer(const estls_tx *tx, const estls_tx_job *job,
-                            estls_tx_plan *plan)
-{
-    const uint16_t age = estlsi_tx_age(tx, job->now);
-
-    estlsi_tx_wait(
-        plan, job,
-        (uint8_t)(plan->lowest_mV ? ESTLS_TX_DROOP : ESTLS_TX_COLLAPSE),
-        age < ESTLSI_TX_STALE ? (uint32_t)(ESTLSI_TX_STALE - age) << 16
-                              : ESTLSI_TX_HOUR_MS);
-}
-
-/* Is the cell still weak from the last burst, and has the job time? */
-static int estlsi_tx_recovers(const estls_tx *tx, const estls_tx_job *job,
-                              estls_tx_plan *plan)
+/* How long until the cell has recovered from the last burst, if the job has
+ * that time; else 0. */
+static uint32_t estlsi_tx_recovers(const estls_tx *tx, const estls_tx_job *job)
 {
     const uint32_t since = job->now - tx->t0;
 
@@ -7382,39 +7166,61 @@ static int estlsi_tx_recovers(const estls_tx *tx, const estls_tx_job *job,
         job->slack_ms < ESTLSI_TX_SETTLE_MS - since) {
         return 0;
     }
-    estlsi_tx_wait(plan, job, ESTLS_TX_RECOVERING, ESTLSI_TX_SETTLE_MS - since);
-    return 1;
+    return ESTLSI_TX_SETTLE_MS - since;
 }
 
-/* The load against what is known of the cell. */
-static void estlsi_tx_weigh(const estls_tx *tx, const estls_tx_job *job,
-                            estlsi_tx_load *l, estls_tx_segment *one,
-                            estls_tx_plan *plan)
+/* No level carries it.  As estlsi_tx_weigh. */
+static uint32_t estlsi_tx_refuse(estls_tx *tx, const estlsi_tx_question *q,
+                                 uint16_t age)
 {
-    const uint16_t age = estlsi_tx_age(tx, job->now);
-    int fits;
-
-    if (job->uA) {
-        plan->lowest_mV = estlsi_tx_lowest(l, job->uA);
-        fits = plan->lowest_mV >= plan->floor_mV;
-    } else {
-        fits = estlsi_tx_choose(tx, l, plan);
+    if (tx->fast && !q->job->uA && q->job->us &&
+        estlsi_tx_tell(tx, ESTLSI_TX_SPLITS, q)) {
+        return 0;
     }
-    plan->reason = (uint8_t)(plan->level ? ESTLS_TX_LOWER : ESTLS_TX_FINE);
-    if (fits && !plan->level && age < ESTLSI_TX_OLD) { return; }
-    if (age >= ESTLSI_TX_STALE && tx->board->probe_uA) {
-        estlsi_tx_probe(tx, job, plan, ESTLS_TX_STALE);
-    } else if (estlsi_tx_recovers(tx, job, plan) || fits) {
-        return;
-    } else if (!job->uA && job->us && estlsi_tx_split(tx, l, one, plan)) {
-        plan->reason = ESTLS_TX_SPLIT;
-        plan->lowest_mV = estlsi_tx_lowest(l, tx->board->level[plan->level].uA);
-    } else if (!job->uA && age >= ESTLSI_TX_STALE) {
+    if (age >= ESTLSI_TX_STALE) {
         /* no probe can tell otherwise: the least level, once an hour */
-        plan->reason = ESTLS_TX_STALE;
-    } else {
-        estlsi_tx_defer(tx, job, plan);
+        if (!q->job->uA) {
+            q->plan->level = estlsi_tx_least(tx->board);
+            return 0;
+        }
+        if (!tx->fast) { return 1000; }
     }
+    q->plan->reason =
+        (uint8_t)(q->plan->lowest_mV ? ESTLS_TX_DROOP : ESTLS_TX_COLLAPSE);
+    return age < ESTLSI_TX_STALE ? (uint32_t)(ESTLSI_TX_STALE - age) << 16
+                                 : ESTLSI_TX_HOUR_MS;
+}
+
+/* A plan by the model.  ms to wait, with the reason; 0: as it says. */
+static uint32_t estlsi_tx_weigh(estls_tx *tx, const estlsi_tx_question *q)
+{
+    estls_tx_plan *plan = q->plan;
+    uint16_t age = ESTLSI_TX_OLD;
+    uint8_t doubt = ESTLS_TX_UNKNOWN;
+    int fits = 0;
+    uint32_t ms;
+
+    if (tx->fast) {
+        age = estlsi_tx_age(tx, q->job->now);
+        doubt = ESTLS_TX_STALE;
+        fits = estlsi_tx_fits_now(tx, q);
+    }
+    if (fits && !plan->level && age < ESTLSI_TX_OLD) { return 0; }
+    if (age >= ESTLSI_TX_STALE && tx->board->probe_uA) {
+        plan->action = ESTLS_TX_PROBE;
+        plan->reason = doubt;
+        plan->uA = tx->board->probe_uA;
+        plan->us = estlsi_tx_probe_us(tx, q->job->now, q->job->mV);
+        return 0;
+    }
+    ms = estlsi_tx_recovers(tx, q->job);
+    if (ms) {
+        plan->reason = ESTLS_TX_RECOVERING;
+    } else if (!fits) {
+        plan->reason = doubt;
+        ms = estlsi_tx_refuse(tx, q, age);
+    }
+    return ms;
 }
 
 /* A cell that has risen so far is another one. */
@@ -7429,83 +7235,51 @@ static void estlsi_tx_notice(estls_tx *tx, const estls_tx_job *job)
         tx->fast = 0;
         tx->slow = 0;
         tx->before = 0;
-        if (tx->board->log) { tx->board->log->best = 0; }
-        estlsi_tx_forgive(tx);
-        estlsi_tx_keep(tx);
+        estlsi_tx_forgive(tx, ESTLSI_TX_NEW_CELL);
     }
     tx->rest_mV = job->mV;
     tx->level |= ESTLSI_TX_RESTED;
 }
 
-/* Is there a reason to wait before the load is looked at? */
-static int estlsi_tx_refused(estls_tx *tx, const estls_tx_job *job,
-                             estls_tx_plan *plan)
+/* For a job of a good reading.  As estlsi_tx_weigh. */
+static uint32_t estlsi_tx_judge(estls_tx *tx, const estls_tx_job *job,
+                                estls_tx_plan *plan)
 {
-    uint32_t ms;
-
-    if (job->expiry_ms < 0) {
-        plan->reason = ESTLS_TX_EXPIRED;
-        return 1;
-    }
-    if (job->uA > ESTLSI_TX_UA_MAX || (job->uA && !job->us)) {
-        plan->reason = ESTLS_TX_BAD_LOAD;
-        return 1;
-    }
-    if (!estlsi_tx_adc_ok(tx->board, job->mV)) {
-        estlsi_tx_wait(plan, job, ESTLS_TX_BAD_ADC, 10);
-        return 1;
-    }
-    estlsi_tx_notice(tx, job);
-    ms = estlsi_tx_held(tx, job->now);
-    if (ms) {
-        estlsi_tx_wait(plan, job, ESTLS_TX_HOLD, ms);
-    } else if (job->mV <= plan->floor_mV) {
-        estlsi_tx_wait(plan, job, ESTLS_TX_EMPTY, ESTLSI_TX_HOUR_MS);
-        ms = 1;
-    }
-    return ms != 0;
-}
-
-/* A plan by the model, for a job that nothing stands against. */
-static void estlsi_tx_plan(estls_tx *tx, const estls_tx_job *job,
-                           estls_tx_plan *plan)
-{
-    estls_tx_segment one;
+    const estls_tx_board *b = tx->board;
+    estlsi_tx_question q;
     estlsi_tx_load l;
     uint32_t ms;
 
-    one.us = job->us;
-    one.uA = 0;
-    estlsi_tx_load_of(&l, tx->board, job->us ? &one : NULL);
-    if (job->uA) { l.nominal = 0; }
-    if (tx->fast) {
-        l.rest = job->mV;
-        estlsi_tx_meet_now(tx, &l, job->now);
-        estlsi_tx_weigh(tx, job, &l, &one, plan);
-    } else if (tx->board->probe_uA) {
-        estlsi_tx_probe(tx, job, plan, ESTLS_TX_UNKNOWN);
-    } else if (job->uA) {
-        estlsi_tx_wait(plan, job, ESTLS_TX_UNKNOWN, 1000);
-    } else {
-        plan->level = estlsi_tx_least(tx->board);
-        plan->reason = ESTLS_TX_UNKNOWN;
+    estlsi_tx_notice(tx, job);
+    ms = estlsi_tx_held(tx, job->now);
+    plan->reason = ESTLS_TX_HOLD;
+    if (ms) { return ms; }
+    plan->reason = ESTLS_TX_EMPTY;
+    if (job->mV <= plan->floor_mV) { return ESTLSI_TX_HOUR_MS; }
+    if (estlsi_tx_age(tx, job->now) < ESTLSI_TX_FRESH) {
+        plan->floor_mV =
+            (uint16_t)(b->brownout_mV +
+                       estlsi_tx_part(plan->floor_mV - b->brownout_mV,
+                                      tx->level & ESTLSI_TX_SEEN ? 8192u
+                                                                 : 21846u));
     }
-    if (plan->action != ESTLS_TX_SEND) { return; }
-    if (job->uA) { plan->level = 0xff; }
-    if (!tx->board->budget) { return; }
-    one.us = plan->us;
+    plan->action = ESTLS_TX_SEND;
+    plan->us = job->us;
+    q.job = job;
+    q.plan = plan;
+    q.load = &l;
+    estlsi_tx_load_of(&l, b, job->us, job->uA);
     l.rest = job->mV;
-    plan->uC = estlsi_tx_charge(&l, job->uA ? job->uA
-                                            : tx->board->level[plan->level].uA);
-    if (!job->urgent && !estlsi_tx_afford(tx->board, job->now, plan->uC, &ms)) {
-        estlsi_tx_wait(plan, job, ESTLS_TX_BUDGET, ms);
-    }
+    ms = estlsi_tx_weigh(tx, &q);
+    if (ms || plan->action) { return ms; }
+    if (job->uA) { plan->level = 0xff; }
+    return estlsi_tx_tell(tx, ESTLSI_TX_SPENDS, &q);
 }
 
 ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
                            estls_tx_plan *plan)
 {
-    uint16_t margin;
+    uint32_t ms = 0;
 
     memset(plan, 0, sizeof *plan);
     plan->action = ESTLS_TX_DROP;
@@ -7516,50 +7290,39 @@ ESTLS_API int estls_tx_ask(estls_tx *tx, const estls_tx_job *job,
     }
     plan->floor_mV = estlsi_tx_floor(tx->board);
     plan->esr_mOhm = estlsi_tx_unpack(tx->fast);
-    if (estlsi_tx_refused(tx, job, plan)) { return ESTLS_OK; }
-    if (estlsi_tx_age(tx, job->now) < ESTLSI_TX_FRESH) {
-        margin = (uint16_t)(plan->floor_mV - tx->board->brownout_mV);
-        margin = estlsi_tx_share(
-            margin, (uint16_t)(tx->level & ESTLSI_TX_SEEN ? 8192u : 21846u));
-        plan->floor_mV = (uint16_t)(tx->board->brownout_mV + margin);
+    if (job->expiry_ms < 0) {
+        plan->reason = ESTLS_TX_EXPIRED;
+    } else if (job->uA > ESTLSI_TX_UA_MAX || (job->uA && !job->us)) {
+        plan->reason = ESTLS_TX_BAD_LOAD;
+    } else {
+        plan->reason = ESTLS_TX_BAD_ADC;
+        ms = 10;
+        if (estlsi_tx_adc_ok(tx->board, job->mV)) {
+            ms = estlsi_tx_judge(tx, job, plan);
+        }
     }
-    plan->action = ESTLS_TX_SEND;
-    plan->us = job->us;
-    estlsi_tx_plan(tx, job, plan);
+    if (ms) {
+        plan->ms = ms;
+        plan->action = ESTLS_TX_WAIT;
+        if (job->expiry_ms && ms > (uint32_t)job->expiry_ms) {
+            plan->action = ESTLS_TX_DROP;
+        }
+    }
     return ESTLS_OK;
 }
 
 ESTLS_API void estls_tx_key(estls_tx *tx, const estls_tx_plan *plan)
 {
-    const estls_tx_board *b = tx->board;
+    estls_tx_guard *g;
 
     if (!estlsi_tx_usable(tx) || plan->action != ESTLS_TX_SEND) { return; }
-    if (plan->level >= b->level_count) { /* another load */
-        tx->level |= ESTLSI_TX_LEVEL;
-        estlsi_tx_spend(b, plan->uC);
-        return;
+    g = tx->board->guard;
+    tx->level |= ESTLSI_TX_LEVEL; /* another load */
+    if (plan->level < tx->board->level_count) {
+        tx->level = (uint8_t)(tx->level - ESTLSI_TX_LEVEL + plan->level);
+        if (g) { g->phase = (uint8_t)((g->phase & 0xf0) | (plan->level + 1)); }
     }
-    tx->level = (uint8_t)((tx->level & ~ESTLSI_TX_LEVEL) | plan->level);
-    estlsi_tx_spend(b, plan->uC);
-    if (b->guard) {
-        b->guard->phase =
-            (uint8_t)((b->guard->phase & 0xf0) | (plan->level + 1));
-    }
-    if (b->log) {
-        b->log->attempts++;
-        b->log->level = plan->level;
-    }
-    estlsi_tx_keep(tx);
-}
-
-/* We are alive: that takes something off what killed us before. */
-static void estlsi_tx_survived(const estls_tx *tx)
-{
-    estls_tx_guard *g = tx->board->guard;
-
-    if (!g) { return; }
-    g->phase &= 0xf0;
-    if (g->deaths && !--g->deaths) { g->phase = 0; }
+    estlsi_tx_keep(tx, ESTLSI_TX_KEYS, plan);
 }
 
 /* 1: half of the margin is gone. */
@@ -7568,88 +7331,250 @@ static int estlsi_tx_near(const estls_tx_board *b, uint16_t mV)
     return mV < b->brownout_mV + (estlsi_tx_floor(b) - b->brownout_mV) / 2;
 }
 
-static uint8_t estlsi_tx_teach(estls_tx *tx, const estls_tx_sample *s,
-                               uint8_t level)
+/* Learns from a burst. */
+static uint8_t estlsi_tx_teach(estls_tx *tx, const estls_tx_sample *s)
 {
-    estls_tx_segment one;
-    estlsi_tx_load l;
+    uint8_t reason = estlsi_tx_pair_ok(tx, s);
     uint16_t code;
-    uint8_t reason;
 
-    one.us = s->us;
-    one.uA = 0;
-    estlsi_tx_load_of(&l, tx->board, s->us ? &one : NULL);
-    reason = estlsi_tx_explain(&l, s, tx->board->level[level].uA, &code);
     if (reason) { return reason; }
-    tx->level |= ESTLSI_TX_SEEN;
-    estlsi_tx_reading(tx, code, s->now);
-    if (tx->board->log) { tx->board->log->burst = code; }
-    return ESTLS_TX_FINE;
-}
-
-static void estlsi_tx_log_pair(estls_tx_log *log, const estls_tx_sample *s,
-                               int near)
-{
-    log->rest_mV = s->rest_mV;
-    log->loaded_mV = s->loaded_mV;
-    log->near_misses = (uint16_t)(log->near_misses + (near != 0));
-    if (!log->lowest_mV || s->loaded_mV < log->lowest_mV) {
-        log->lowest_mV = s->loaded_mV;
+    (void)estlsi_tx_tell(tx, ESTLSI_TX_ENDS, s);
+    if ((tx->level & ESTLSI_TX_LEVEL) < tx->board->level_count &&
+        (tx->level & ESTLSI_TX_RESTED)) {
+        code = estlsi_tx_explain(tx, s, 0, estlsi_tx_droop(s));
+        if (code >= ESTLSI_TX_HIDDEN) {
+            reason = ESTLS_TX_TOO_SHORT;
+        } else {
+            tx->level |= ESTLSI_TX_SEEN;
+            estlsi_tx_reading(tx, code, s->now);
+            (void)estlsi_tx_tell(tx, ESTLSI_TX_BURSTS, &code);
+        }
     }
+    return estlsi_tx_near(tx->board, s->loaded_mV) ? (uint8_t)ESTLS_TX_DROOP
+                                                   : reason;
 }
 
 ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
 {
     uint8_t reason = ESTLS_TX_FINE;
-    uint8_t level;
-    int near = 0;
+    estls_tx_guard *g;
 
     if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
-    estlsi_tx_survived(tx);
+    g = tx->board->guard;
+    if (g) { /* we are alive: that takes off of what killed us before */
+        g->phase &= 0xf0;
+        if (g->deaths && !--g->deaths) { g->phase = 0; }
+    }
     if (estlsi_tx_age(tx, s->now) >= ESTLSI_TX_STALE) { /* an hour's try */
         tx->stamp = (uint16_t)((s->now >> 16) - ESTLSI_TX_FRESH);
     }
     tx->t0 = s->now;
     tx->level |= ESTLSI_TX_BURST;
-    if (s->loaded_mV) {
-        reason = estlsi_tx_pair_ok(tx, s);
-        near = !reason && estlsi_tx_near(tx->board, s->loaded_mV);
-        if (!reason && tx->board->log) {
-            estlsi_tx_log_pair(tx->board->log, s, near);
-        }
-        level = tx->level & ESTLSI_TX_LEVEL;
-        if (!reason && level < tx->board->level_count &&
-            (tx->level & ESTLSI_TX_RESTED)) {
-            reason = estlsi_tx_teach(tx, s, level);
-        }
-    }
-    estlsi_tx_keep(tx);
-    return near ? (uint8_t)ESTLS_TX_DROOP : reason;
+    if (s->loaded_mV) { reason = estlsi_tx_teach(tx, s); }
+    estlsi_tx_keep(tx, ESTLSI_TX_KEEPS, NULL);
+    return reason;
 }
 
-/* What one segment, or at a level the burst, brings the voltage down to. */
-static uint16_t estlsi_tx_would(const estls_tx *tx, uint16_t mV,
-                                const estls_tx_segment *one, uint32_t uA)
+/* -- what is optional ------------------------------------------------------ */
+
+ESTLS_API uint32_t estls_tx_splitter(estls_tx *tx, uint8_t event,
+                                     const void *with)
+{
+    const estlsi_tx_question *q = (const estlsi_tx_question *)with;
+    const estls_tx_level *level = tx->board->level;
+    estlsi_tx_load *l;
+    uint32_t banned;
+    uint32_t us = 0;
+    uint32_t whole, longest, step;
+    uint8_t i;
+
+    if (event != ESTLSI_TX_SPLITS) { return 0; }
+    banned = estlsi_tx_banned(tx->board);
+    l = q->load;
+    whole = l->one.us;
+    for (i = 0; i < tx->board->level_count && us < whole / 4; i++) {
+        if (level[i].uA >= banned) { continue; }
+        longest = 0;
+        for (step = whole / 2; step > whole / 128; step /= 2) {
+            l->one.us = longest + step;
+            estlsi_tx_meet(tx, l, estlsi_tx_ageing(tx, q->job->now));
+            if (estlsi_tx_lowest(l, level[i].uA) >= q->plan->floor_mV) {
+                longest += step;
+            }
+        }
+        if (longest > us) {
+            us = longest;
+            q->plan->level = i;
+        }
+    }
+    if (!us) { return 0; }
+    l->one.us = us;
+    estlsi_tx_meet(tx, l, estlsi_tx_ageing(tx, q->job->now));
+    q->plan->lowest_mV = estlsi_tx_lowest(l, level[q->plan->level].uA);
+    q->plan->us = us;
+    q->plan->ms = ESTLSI_TX_SETTLE_MS;
+    if (us < ESTLSI_TX_LONG_US) { q->plan->ms = us / 1000 + 1; }
+    q->plan->reason = ESTLS_TX_SPLIT;
+    return 1;
+}
+
+/* uA us -> uC, for what the plan sends. */
+static uint32_t estlsi_tx_charge(const estlsi_tx_load *l, uint32_t level_uA)
+{
+    uint32_t uC = 0;
+    uint32_t uA;
+    uint8_t i;
+
+    for (i = 0; i < l->count; i++) {
+        uA = l->segment[i].uA;
+        uC += estlsi_tx_micro(uA ? uA : level_uA, l->segment[i].us, 4);
+    }
+    uC = (uC * l->repeat) >> 4;
+    return l->nominal ? estlsi_tx_mul(uC, l->nominal, 0) / l->rest : uC;
+}
+
+/* Fills the bucket; then: is it enough?  0, or how long until it is. */
+static uint32_t estlsi_tx_afford(const estls_tx_board *b, uint32_t now,
+                                 uint32_t uC)
+{
+    uint32_t *saved = b->budget;
+    uint32_t gain, day;
+
+    if (!b->budget_uA) { return 0; }
+    gain = estlsi_tx_mul(b->budget_uA, now - saved[1], 10);
+    gain = gain == ESTLSI_TX_NEVER ? gain / 2 : gain;
+    gain += estlsi_tx_part(gain, 1573); /* 1024 / 1000 */
+    if (gain >> 22) {
+        saved[1] = now;
+    } else { /* what is less than a uC counts the next time */
+        saved[1] += gain * 1000 / b->budget_uA;
+    }
+    day = estlsi_tx_mul(b->budget_uA, 86400, 0);
+    saved[0] = gain < day && saved[0] < day - gain ? saved[0] + gain : day;
+    if (uC <= saved[0] || uC > day) { return 0; }
+    return estlsi_tx_mul((uC - saved[0]) / b->budget_uA + 1, 1000, 0);
+}
+
+static void estlsi_tx_spend(uint32_t *saved, uint32_t uC)
+{
+    *saved = *saved > uC ? *saved - uC : 0;
+}
+
+ESTLS_API uint32_t estls_tx_bucket(estls_tx *tx, uint8_t event,
+                                   const void *with)
+{
+    const estls_tx_board *b = tx->board;
+    const estlsi_tx_question *q;
+    uint32_t ms;
+
+    if (!b->budget) { return 0; }
+    if (event == ESTLSI_TX_BOOTS) {
+        b->budget[1] = tx->t0;
+        estlsi_tx_spend(b->budget, b->boot_uC);
+    }
+    if (event == ESTLSI_TX_KEYS) {
+        estlsi_tx_spend(b->budget, ((const estls_tx_plan *)with)->uC);
+    }
+    if (event != ESTLSI_TX_SPENDS) { return 0; }
+    q = (const estlsi_tx_question *)with;
+    q->plan->uC = estlsi_tx_charge(
+        q->load, q->job->uA ? q->job->uA : b->level[q->plan->level].uA);
+    if (q->job->urgent) { return 0; }
+    ms = estlsi_tx_afford(b, q->job->now, q->plan->uC);
+    if (ms) { q->plan->reason = ESTLS_TX_BUDGET; }
+    return ms;
+}
+
+static void estlsi_tx_log_boot(const estls_tx *tx)
+{
+    const estls_tx_guard *g = tx->board->guard;
+    estls_tx_log *log = tx->board->log;
+
+    if (log->crc != estlsi_tx_crc(log, sizeof *log)) {
+        memset(log, 0, sizeof *log);
+    }
+    log->boots++;
+    log->phase = g ? g->phase : 0;
+}
+
+static void estlsi_tx_log_death(const estls_tx *tx)
+{
+    tx->board->log->brownouts++;
+    tx->board->log->hold_s = tx->board->guard->hold_s;
+}
+
+static void estlsi_tx_log_key(const estls_tx *tx, const estls_tx_plan *plan)
+{
+    if (plan->level >= tx->board->level_count) { return; }
+    tx->board->log->attempts++;
+    tx->board->log->level = plan->level;
+}
+
+static void estlsi_tx_log_pair(const estls_tx *tx, const estls_tx_sample *s)
+{
+    estls_tx_log *log = tx->board->log;
+
+    log->rest_mV = s->rest_mV;
+    log->loaded_mV = s->loaded_mV;
+    if (estlsi_tx_near(tx->board, s->loaded_mV)) { log->near_misses++; }
+    if (!log->lowest_mV || s->loaded_mV < log->lowest_mV) {
+        log->lowest_mV = s->loaded_mV;
+    }
+}
+
+ESTLS_API uint32_t estls_tx_recorder(estls_tx *tx, uint8_t event,
+                                     const void *with)
+{
+    estls_tx_log *log = tx->board->log;
+
+    if (!log) { return 0; }
+    switch (event) {
+    case ESTLSI_TX_BOOTS: estlsi_tx_log_boot(tx); break;
+    case ESTLSI_TX_DIES: estlsi_tx_log_death(tx); break;
+    case ESTLSI_TX_KEYS:
+        estlsi_tx_log_key(tx, (const estls_tx_plan *)with);
+        break;
+    case ESTLSI_TX_ENDS:
+        estlsi_tx_log_pair(tx, (const estls_tx_sample *)with);
+        break;
+    case ESTLSI_TX_PROBES: log->probe = *(const uint16_t *)with; break;
+    case ESTLSI_TX_BURSTS: log->burst = *(const uint16_t *)with; break;
+    case ESTLSI_TX_NEW_CELL: log->best = 0; break;
+    default: break;
+    }
+    if (tx->fast && (!log->best || tx->fast < log->best)) {
+        log->best = tx->fast;
+    }
+    log->fast = tx->fast;
+    log->slow = estlsi_tx_pack((estlsi_tx_unpack(tx->fast) >> 6) *
+                               estlsi_tx_slow_of(tx));
+    log->crc = estlsi_tx_crc(log, sizeof *log);
+    return 0;
+}
+
+/* What the burst at the least level, or a load of uA for us, brings the
+ * voltage down to. */
+static uint16_t estlsi_tx_would(const estls_tx *tx, uint16_t mV, uint32_t us,
+                                uint32_t uA)
 {
     estlsi_tx_load l;
 
-    estlsi_tx_load_of(&l, tx->board, one);
+    estlsi_tx_load_of(&l, tx->board, us, uA);
     l.rest = mV;
     estlsi_tx_meet(tx, &l, 0);
+    if (!uA) { uA = tx->board->level[estlsi_tx_least(tx->board)].uA; }
     return estlsi_tx_lowest(&l, uA);
 }
 
 ESTLS_API int estls_tx_flash_ok(const estls_tx *tx, uint16_t mV)
 {
-    /* as much as any: a page of nRF52 takes 85 ms, of STM32 40 ms at 7 mA */
-    static const estls_tx_segment write = {100000, 0};
-
     if (!estlsi_tx_usable(tx) || !estlsi_tx_adc_ok(tx->board, mV) ||
         (tx->board->guard && (tx->board->guard->phase & 15))) {
         return 0;
     }
+    /* as much as any: a page of nRF52 takes 85 ms, of STM32 40 ms at 7 mA */
     return tx->fast &&
-           estlsi_tx_would(tx, mV, &write, 10000) >= estlsi_tx_floor(tx->board);
+           estlsi_tx_would(tx, mV, 100000, 10000) >= estlsi_tx_floor(tx->board);
 }
 
 ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV)
@@ -7662,11 +7587,7 @@ ESTLS_API uint8_t estls_tx_low(const estls_tx *tx, uint16_t mV)
     log = tx->board->log;
     floor = (uint16_t)(estlsi_tx_floor(tx->board) + 100);
     if (mV <= floor) { return ESTLS_TX_EMPTY; }
-    if (estlsi_tx_would(tx, mV, NULL,
-                        tx->board->level[estlsi_tx_least(tx->board)].uA) <
-        floor) {
-        return ESTLS_TX_DROOP;
-    }
+    if (estlsi_tx_would(tx, mV, 0, 0) < floor) { return ESTLS_TX_DROOP; }
     return (uint8_t)(log && log->best &&
                              estlsi_tx_unpack(tx->fast) >
                                  4 * estlsi_tx_unpack(log->best)
@@ -7730,7 +7651,7 @@ static uint8_t estlsi_tx_excess(const estls_tx *tx, uint16_t esr, uint16_t mV)
         (uint8_t)(log->level < tx->board->level_count ? log->level : 0);
     estlsi_tx_load l;
 
-    estlsi_tx_load_of(&l, tx->board, NULL);
+    estlsi_tx_load_of(&l, tx->board, 0, 0);
     l.nF = 0;
     l.rest = log->rest_mV ? log->rest_mV : tx->rest_mV;
     l.r = estlsi_tx_unpack(esr);

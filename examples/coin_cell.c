@@ -89,6 +89,7 @@ static estls_tx_board board = {
     .boot_uC = 1440,
     .guard = &retained.guard,
     .log = &retained.log,
+    .part = {estls_tx_recorder},
 };
 
 /* What a reset zeroes. */

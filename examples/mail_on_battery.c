@@ -81,6 +81,7 @@ static estls_tx_board board = {
     .probe_uA = PROBE_UA,
     .guard = &guard,
     .log = &tx_log,
+    .part = {estls_tx_recorder, estls_tx_splitter},
 };
 
 static struct firmware {

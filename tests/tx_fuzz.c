@@ -20,7 +20,7 @@ static struct {
     estls_tx_segment segment[SEGMENTS];
     estls_tx_guard guard;
     estls_tx_log log;
-    estls_tx_budget budget;
+    uint32_t budget[2];
     estls_tx_job job;
     estls_tx_plan plan;
     uint32_t now;
@@ -179,7 +179,11 @@ static void make_board(void)
     b->segment = rarely(100) ? NULL : node.segment;
     b->guard = rarely(5) ? NULL : &node.guard;
     b->log = rarely(5) ? NULL : &node.log;
-    b->budget = rarely(2) ? NULL : &node.budget;
+    b->budget = rarely(2) ? NULL : node.budget;
+    b->budget_uA = rarely(4) ? any() : below(100);
+    b->part[0] = estls_tx_recorder;
+    b->part[1] = rarely(4) ? NULL : estls_tx_bucket;
+    if (b->part[1] && !rarely(4)) { b->part[2] = estls_tx_splitter; }
     b->reservoir_nF = about(rarely(4) ? 1000000000 : 200000);
     b->probe_uA = rarely(4) ? 0 : about(50000);
     b->boot_uC = about(10000);
@@ -214,8 +218,7 @@ static void new_board(void)
     make_board();
     if (rarely(2)) { scramble(&node.guard, sizeof node.guard); }
     if (rarely(2)) { scramble(&node.log, sizeof node.log); }
-    scramble(&node.budget, sizeof node.budget);
-    if (!rarely(4)) { node.budget.uA = below(100); }
+    scramble(node.budget, sizeof node.budget);
     if (rarely(10)) { node.now = 0u - below(200000); }
     boot();
 }

@@ -48,6 +48,7 @@ static void boot_with(struct ours *o, struct slot *s, uint32_t extra_nF)
     b->probe_uA = 5000;
     b->guard = &o->guard;
     b->log = &o->log;
+    b->part[0] = estls_tx_recorder;
     (void)!estls_tx_boot(&o->tx, b, s->now_ms);
 }
 
