@@ -4813,13 +4813,17 @@ static void estlsi_tls_drop(estls_tls *t)
     }
 }
 
-/* Asks BearSSL for the close_notify once all that was written has left. */
+/* Asks BearSSL for the close_notify once all that was written has left.  Not in
+ * the middle of a record, in half duplex: it would wait for one more. */
 static void estlsi_tls_notify(estls_tls *t)
 {
+    br_ssl_engine_context *eng = &t->client.eng;
+
     estlsi_tls_drop(t);
-    if (t->owes && !estlsi_tls_sending(t)) {
-        t->owes = 0;
-        br_ssl_engine_close(&t->client.eng);
+    if (estlsi_tls_sending(t)) { return; }
+    t->owes = 0;
+    if (br_ssl_engine_current_state(eng) & BR_SSL_SENDAPP) {
+        br_ssl_engine_close(eng);
     }
 }
 

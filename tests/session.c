@@ -1431,6 +1431,37 @@ static void a_writer_that_does_not_read(void)
     }
 }
 
+/* Closing while half a record is there, in half duplex: its rest is taken,
+ * and close_notify leaves at once. */
+static void closed_within_a_record(void)
+{
+    static char text[600];
+    const struct smtpd_step script = {
+        {0, 0}, {text, sizeof text}, SMTPD_CONTINUE, 1, 0};
+    const br_ssl_engine_context *eng = &r.net.starttls.tls.client.eng;
+    int generation, steps;
+    uint32_t t0;
+    char byte;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        begin_download(generation, ESTLS_IOBUF_MIN, &script, 1);
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        CHECK_INT(send_only("?", 1), ESTLS_OK);
+        r.w.read_max = 64;
+        for (steps = 0; steps < 1000; steps++) {
+            if (!(br_ssl_engine_current_state(eng) & BR_SSL_SENDAPP)) { break; }
+            CHECK_INT(estls_read(&r.net, &byte, 1), 0);
+            world_idle(&r.w);
+        }
+        CHECK(steps < 1000);
+        t0 = r.w.now;
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        CHECK(r.w.now - t0 < 1000);
+        if (generation) { CHECK_INT(r.net.link.sends, 4); }
+        rig_end(&r);
+    }
+}
+
 static const estls_proto *own_proto;
 
 static const estls_proto *own(void)
@@ -1539,6 +1570,7 @@ int main(int argc, char **argv)
     RUN(records_fill_sends);
     RUN(a_pull_for_each_record);
     RUN(a_writer_that_does_not_read);
+    RUN(closed_within_a_record);
     RUN(patterns);
     return check_end();
 }
