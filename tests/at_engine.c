@@ -1393,7 +1393,7 @@ int main(void)
     static const size_t limits[] = {0, 1, 2, 7};
     size_t i;
 
-    for (i = 0; i < 5 * 16; i += CHECK_STEP * CHECK_SIZE(1u, 19u)) {
+    for (i = 0; i < 5 * 16; i += CHECK_SIZE(1, CHECK_STEP > 1 ? 76 : 19)) {
         epoch = epochs[i / 16];
         write_max = limits[i / 4 % 4];
         read_max = limits[i % 4];
