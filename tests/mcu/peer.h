@@ -13,7 +13,7 @@ struct peer_seen {
     unsigned swallowed;   /* of commands that the modem took for payload */
     unsigned long tcp_tx; /* bytes to servers, and from them */
     unsigned long tcp_rx;
-    char line[128]; /* the first that was clear, cut */
+    char line[129]; /* the first that was clear, cut */
 };
 
 extern struct peer_seen peer_seen;

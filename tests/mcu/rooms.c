@@ -76,7 +76,7 @@ static const estls_tx_segment burst[] = {{376, 0}, {350, 5000}, {376, 0}};
 static estls_tx tx;
 static estls_tx_guard guard BOARD_RETAINED;
 static estls_tx_log log_ BOARD_RETAINED;
-static estls_tx_budget budget;
+static uint32_t budget[2];
 static const estls_tx_board cell = {
     .level = levels,
     .level_count = 3,
@@ -84,7 +84,9 @@ static const estls_tx_board cell = {
     .segment_count = 3,
     .guard = &guard,
     .log = &log_,
-    .budget = &budget,
+    .part = {estls_tx_recorder, estls_tx_bucket},
+    .budget = budget,
+    .budget_uA = 50,
     .reservoir_nF = 10000,
     .probe_uA = 5000,
     .brownout_mV = 1750,
@@ -119,7 +121,6 @@ static long run(void)
     long asked = 0;
     uint8_t i;
 
-    budget.uA = 50;
     if (estls_tx_boot(&tx, &cell, now)) { return 0; }
     for (i = 0; i < sizeof rest / sizeof rest[0]; i++) {
         now += 100000;
