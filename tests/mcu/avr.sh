@@ -135,7 +135,17 @@ all_whole() {
 postfix_up() {
     chmod 755 "$dir"
     tests/servers/postfix.sh start "$dir/postfix" "$pki" >"$dir/ports" &&
-        postfix_port=$(awk '$1 == "smtp" {print $2}' "$dir/ports")
+        postfix_port=$(awk '$1 == "smtp" {print $2}' "$dir/ports") &&
+        wait_for 60 greets "$postfix_port"
+}
+# Its first process takes a while to start.
+greets() {
+    local line
+
+    { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
+    read -r -t 10 line <&3
+    exec 3>&-
+    [ "${line%%[ -]*}" = 220 ]
 }
 end_hook() { tests/servers/postfix.sh stop "$dir/postfix" >/dev/null 2>&1; }
 postfix_took() { is "$(grep -c 'status=sent' "$dir/postfix/log")" "$1"; }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "peer.h"
 
 #include <arpa/inet.h>
@@ -61,36 +62,8 @@ static void judge_header(struct link *l)
     l->len = 0;
 }
 
-/* What a board that wakes up says to a modem that waits for payload: commands,
- * of which it sends no second before the first is answered. */
-static void judge_command(struct link *l)
-{
-    const int command = l->len > 2 && memcmp(l->line, "AT", 2) == 0;
-    const int join = l->len > 8 && memcmp(l->line, "AT+CWJAP", 8) == 0;
-
-    if (!command || join) { blame(l, l->len); }
-    peer_seen.swallowed += (unsigned)l->len;
-    l->len = 0;
-}
-
-static void judge_stale(struct link *l, uint8_t byte)
-{
-    l->left = 0;
-    l->line[l->len++] = byte;
-    if (byte == '\n') {
-        judge_command(l);
-    } else if (l->len == sizeof l->line) {
-        blame(l, l->len);
-        l->len = 0;
-    }
-}
-
 static void judge(struct link *l, uint8_t byte)
 {
-    if (l->life != life) {
-        judge_stale(l, byte);
-        return;
-    }
     if (l->left) {
         l->left--;
         return;
@@ -137,6 +110,23 @@ static int net_open(void *user, int id, const char *host, unsigned port)
     return 0;
 }
 
+/* Records of before the cut, and what a board says that wakes up: commands, of
+ * which it sends no second before the first is answered, and so no secret. */
+static void judge_stale(struct link *l, const void *data, size_t len)
+{
+    static const char *const secrets[] = {"sesame", "CWJAP", "cellar", "MAIL"};
+    size_t i;
+
+    peer_seen.swallowed += (unsigned)len;
+    for (i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        if (memmem(data, len, secrets[i], strlen(secrets[i]))) {
+            l->len = (size_t)snprintf((char *)l->line, sizeof l->line, "%s",
+                                      secrets[i]);
+            blame(l, l->len);
+        }
+    }
+}
+
 static int net_send(void *user, int id, const void *data, size_t len)
 {
     const uint8_t *p = data;
@@ -144,7 +134,10 @@ static int net_send(void *user, int id, const void *data, size_t len)
     ssize_t n;
 
     (void)user;
-    for (i = 0; i < len; i++) { judge(&links[id], p[i]); }
+    if (links[id].life != life) { judge_stale(&links[id], data, len); }
+    for (i = 0; i < len && links[id].life == life; i++) {
+        judge(&links[id], p[i]);
+    }
     peer_seen.tcp_tx += len;
     for (i = 0; i < len; i += (size_t)n) {
         n = send(links[id].fd, p + i, len - i, MSG_NOSIGNAL);

@@ -10,7 +10,7 @@ struct peer_seen {
     unsigned connections;
     unsigned upgrades;    /* STARTTLS that left */
     unsigned clear;       /* bytes that were neither preamble nor TLS */
-    unsigned swallowed;   /* of commands that the modem took for payload */
+    unsigned swallowed;   /* of payload that commands have made whole */
     unsigned long tcp_tx; /* bytes to servers, and from them */
     unsigned long tcp_rx;
     char line[129]; /* the first that was clear, cut */
