@@ -613,7 +613,7 @@ static void test_resync(void)
  * the header. */
 static void test_other_dialect(void)
 {
-    static const estls_at_rule rules[] = {
+    static const estls_at_rule rules[] ESTLS_ROM = {
         ESTLS_AT_RULE("+RECEIVE,", ESTLS_AT_PAYLOAD, ESTLS_AT_ID_FIRST, 0, ':'),
         ESTLS_AT_RULE("0", ESTLS_AT_OK, ESTLS_AT_WHOLE, 0, 0),
         ESTLS_AT_RULE("4", ESTLS_AT_ERROR, ESTLS_AT_WHOLE, 0, 0),

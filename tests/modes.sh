@@ -129,10 +129,22 @@ if have arm-none-eabi-gcc "ARM"; then
     fi
 fi
 if have xtensa-lx106-elf-gcc "Xtensa"; then
-    xtensa="xtensa-lx106-elf-gcc $cross -ffreestanding"
+    # it has no C library: what the header needs of one
+    mkdir "$dir/xtensa"
+    cat >"$dir/xtensa/string.h" <<'END'
+#include <stddef.h>
+void *memcpy(void *, const void *, size_t);
+void *memmove(void *, const void *, size_t);
+void *memset(void *, int, size_t);
+void *memchr(const void *, int, size_t);
+int memcmp(const void *, const void *, size_t);
+size_t strlen(const char *);
+END
+    xtensa="xtensa-lx106-elf-gcc $cross -ffreestanding -I$dir/xtensa"
     mode "xtensa-lx106-elf-gcc no_tls" $xtensa "$dir/no_tls.c"
     if [ -e /usr/include/bearssl.h ]; then
-        mode "xtensa-lx106-elf-gcc full" $xtensa -I"$dir/bearssl" "$dir/full.c"
+        ln -s /usr/include/bearssl /usr/include/bearssl.h "$dir/xtensa/"
+        mode "xtensa-lx106-elf-gcc full" $xtensa "$dir/full.c"
     fi
 fi
 # SDCC warns about code that it finds unreachable because it is constant; what

@@ -12,7 +12,7 @@
 #include "check.h"
 
 enum { RECORD = 48, OUT = 32, NO_CUT = 1000000 };
-enum { IN_ORDER, BACKWARDS, FLASH, KINDS };
+enum { IN_ORDER, BACKWARDS, PAGES, KINDS };
 enum { FINE, SHORT, NEGATIVE, LONG, IDLE, FLIPPED, ASTRAY, STALE, FAULTS };
 
 static uint8_t cells[2][RECORD]; /* what power leaves alone */
@@ -106,7 +106,7 @@ static int store(void *user, uint8_t slot, const void *src, size_t len)
     misasked |= user != cells || slot > 1 || len != RECORD;
     step();
     if (wrong == IDLE || wrong == STALE) { return (int)len; }
-    if (kind == FLASH) { erase(to); }
+    if (kind == PAGES) { erase(to); }
     for (i = 0; i < len; i++) {
         at = kind == BACKWARDS ? len - 1 - i : i;
         put(to + at, (uint8_t)(p[at] ^ (wrong == FLIPPED && at == 9)));

@@ -44,7 +44,9 @@ judge() {
     cmp -s "$here.tests" "$said.tests" && s=0 || s=1
     [ -s "$here.tests" ] || s=1
     sum=$(cat "$dir/$1.$2".*.said | awk '
-        /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; images++ }
+        /^[0-9]+ passed, [0-9]+ failed$/ {
+            passed += $1; failed += $3; images++
+        }
         /^ram / { ram = $2 + $4 > ram ? $2 + $4 : ram }
         END { printf "%d checks, %d failed, %d images%s", passed, failed,
             images, ram ? ", RAM at most " ram : "" }')
@@ -88,7 +90,8 @@ for target in $targets; do
         if [ "$(images "$target" "$suite")" -gt 0 ]; then
             judge "$target" "$suite"
         elif [ "$suite" != at_replay ]; then
-            echo "      not on $target: $suite: $(why_not "$target" "$suite" "$dir")"
+            echo "      not on $target: $suite:" \
+                "$(why_not "$target" "$suite" "$dir")"
         fi
     done
 done
