@@ -11,7 +11,7 @@ PKI = $(B)/pki
 PACKAGES = gcc libc6-dev libbearssl-dev openssl
 TEST_PACKAGES = $(PACKAGES) g++ clang valgrind universal-ctags clang-format
 CROSS_PACKAGES = gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-avr avr-libc \
-	sdcc simavr libsimavr-dev libelf-dev
+	sdcc simavr libsimavr-dev libelf-dev gcc-xtensa-lx106
 BOARD_PACKAGES = arduino-core-avr qemu-system-arm
 
 SERVER = $(addprefix tests/server/, \

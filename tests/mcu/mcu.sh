@@ -29,8 +29,8 @@ charge() { # MACHINE CHIP MHZ MA CYCLES-PER-COUNT
     awk -F ' *[|] *' -v machine="$1" -v chip="$2" -v mhz="$3" -v ma="$4" \
         -v cpi="$5" '$2 == machine && $4 ~ /pinned/ {
             printf "| %s, %s MHz | %s, %s |", chip, mhz, $3, $4
-            printf " %.1f | %.0f | %.2f | %.1f |\n", $8 * cpi / mhz,
-                $8 * cpi / mhz * ma, $9 * cpi / mhz, $9 * cpi / mhz * ma}' \
+            printf " %.1f | %.0f | %.2f | %.1f |\n", $9 * cpi / mhz,
+                $9 * cpi / mhz * ma, $10 * cpi / mhz, $10 * cpi / mhz * ma}' \
         "$mcu/avr.md" "$mcu/qemu.md"
 }
 {
