@@ -37,8 +37,8 @@ both() {
 }
 
 # 2.x brings 2048 bytes at a time, and a record of 2048 has 21 around it
-both send 837 0:10 2:15
+both send 837 0:10 2:16
 both send 2373 0:10 2:10 3:10
-both receive 837 0:10 2:23
-both receive 2373 0:10 2:13 3:10
+both receive 837 0:10 2:24
+both receive 2373 0:10 2:14 3:10
 finish

@@ -34,10 +34,10 @@ both() {
     done
 }
 
-both small 837 2:15 3:15
+both small 837 2:16 3:16
 both small 2373 2:10 3:10
 both small 4421 2:10 3:10
 both small 16709 2:10 3:10
-both full 4421 2:12 3:10
-both full 16709 2:12 3:10
+both full 4421 2:13 3:10
+both full 16709 2:13 3:10
 finish
