@@ -31,7 +31,7 @@ ASAN = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FAST = -O2
 PLAIN = -g -O1
 
-.PHONY: help demo test test-servers cross mcu size bench tables lint format clean
+.PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
 .PHONY: test-deps programs fuzz-tx power power-quick
 
 help:
@@ -41,6 +41,7 @@ help:
 	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
+	@echo 'make mcu-units     the unit tests on AVR, stm8, mcs51, z80 (15 min)'
 	@echo 'make size          code, RAM and stack on five cores (4 min)'
 	@echo 'make bench         instructions, bytes, stack, beside others (3 min)'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
@@ -194,11 +195,16 @@ cross:
 	@tests/power/cycles.sh
 	@tests/boards.sh cross $(B) $(PKI)
 
-# The main job and the unit tests where they belong, in simulation.
+# The main job where it belongs, in simulation; mcu-units: the unit tests of
+# >>at and >>tx there. They take long, and are not in CI yet.
 mcu:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(MCU_PACKAGES)
 	@$(MAKE) -s --no-print-directory $(B)/smtpd $(B)/anchors $(PKI)/done
 	@tests/mcu/mcu.sh $(B) $(PKI)
+
+mcu-units:
+	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(MCU_PACKAGES)
+	@tests/mcu/units.sh $(B)
 
 bench:
 	@tests/deps.sh $(PACKAGES) valgrind swaks libnet-ssleay-perl

@@ -18,7 +18,6 @@ lane() {
 }
 lane avr tests/mcu/avr.sh "$build" "$pki" &
 lane qemu tests/mcu/qemu.sh "$build" "$pki" &
-lane units tests/mcu/units.sh "$build" &
 lane at tests/mcu/at.sh &
 wait
 
@@ -52,6 +51,6 @@ echo
 cat "$build/mcu.md"
 echo
 # a lane that said nothing has failed
-for name in avr qemu units at; do tail -n 1 "$mcu/log/$name"; done |
+for name in avr qemu at; do tail -n 1 "$mcu/log/$name"; done |
     awk '/^[0-9]+ passed, [0-9]+ failed$/ { said++; p += $1; f += $3 }
-        END { f += 4 - said; print p + 0 " passed, " f " failed"; exit f > 0 }'
+        END { f += 3 - said; print p + 0 " passed, " f " failed"; exit f > 0 }'

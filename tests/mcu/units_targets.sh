@@ -33,13 +33,8 @@ why_not() {
     esac
 }
 
-# small TARGET: its CHECK_SMALL; ucsim is slow
-small() {
-    case $1 in
-    atmega328p) echo 1 ;;
-    *) echo 8 ;;
-    esac
-}
+# small TARGET: its CHECK_SMALL; simulators are slow
+small() { echo 8; }
 
 # prepare TARGET DIR: what all its images need
 prepare() {
