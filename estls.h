@@ -6972,7 +6972,8 @@ static int estlsi_tx_adc_ok(const estls_tx_board *b, uint16_t mV)
 static uint16_t estlsi_tx_explain(const estls_tx *tx, const estls_tx_sample *s,
                                   uint32_t uA, uint16_t droop)
 {
-    const uint16_t need = (uint16_t)(s->rest_mV - droop);
+    const uint16_t need =
+        (uint16_t)(droop < s->rest_mV ? s->rest_mV - droop : 0);
     uint16_t step = 0x4000;
     uint16_t code = 0;
     estlsi_tx_load l;
