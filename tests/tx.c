@@ -1668,6 +1668,23 @@ static void pitfall_2_a_small_sag_may_be_a_hidden_one(void)
     CHECK(plan.esr_mOhm == 0 || plan.esr_mOhm >= 65000);
 }
 
+/* The noise of an ADC on top of such a droop is more than the rest voltage. */
+static void pitfall_2_a_sag_to_nothing_is_no_good_cell(void)
+{
+    static estls_tx_sample s;
+
+    start();
+    board.reservoir_nF = 100000;
+    s.now = now;
+    s.us = 376;
+    s.uA = 16400;
+    s.rest_mV = 2820;
+    s.loaded_mV = 1;
+    (void)estls_tx_learn(&tx, &s);
+    (void)ask(2820);
+    CHECK(plan.esr_mOhm == 0 || plan.esr_mOhm >= 100000);
+}
+
 static void pitfall_2_an_mlcc_holds_half_of_its_name(void)
 {
     board_only();
@@ -2480,6 +2497,7 @@ int main(void)
     RUN(pitfall_1_one_voltage_alone);
     RUN(pitfall_2_the_reservoir_hides_the_sag);
     RUN(pitfall_2_a_small_sag_may_be_a_hidden_one);
+    RUN(pitfall_2_a_sag_to_nothing_is_no_good_cell);
     RUN(pitfall_2_an_mlcc_holds_half_of_its_name);
     RUN(pitfall_3_the_sag_grows_in_a_long_burst);
     RUN(pitfall_4_constant_power_collapses);
