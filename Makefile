@@ -26,13 +26,14 @@ QEMU_PACKAGES = gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
 MCU_PACKAGES = $(QEMU_PACKAGES) sdcc-ucsim postfix
 HEADERS = estls.h $(wildcard tests/*.h tests/*/*.h examples/*.h)
 
-# three ways to build a test: sanitised, for speed, for valgrind
+# ways to build a test: sanitised, for speed, for coverage, for valgrind
 ASAN = -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FAST = -O2
+COV = -g -O1 -fprofile-instr-generate -fcoverage-mapping
 PLAIN = -g -O1
 
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
-.PHONY: test-deps programs fuzz-tx power power-quick
+.PHONY: coverage test-deps programs fuzz-tx power power-quick
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
@@ -47,7 +48,8 @@ help:
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
-	@echo 'make lint          formatting, rooms, function lengths'
+	@echo 'make lint          style, clang-tidy, cppcheck, MISRA, analysers (4 min)'
+	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
@@ -105,19 +107,25 @@ BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) \
 	$(SUITES_FTP) attacks espat smtpd) \
 	$(addprefix $(B)/plain/, at_engine session) $(B)/fast/fault
 
-$(B)/asan/% $(B)/plain/% $(B)/fast/%: MODE = $(ASAN)
+$(B)/asan/% $(B)/plain/% $(B)/fast/% $(B)/cov/%: MODE = $(ASAN)
 $(B)/plain/%: MODE = $(PLAIN)
 $(B)/fast/%: MODE = $(FAST)
+$(B)/cov/%: MODE = $(COV)
+$(B)/cov/%: CC = clang
 
-$(foreach s,$(SUITES_AT),$(foreach m,asan plain fast,\
+$(foreach s,$(SUITES_AT),$(foreach m,asan plain fast cov,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(HEADERS))))
-$(foreach s,$(SUITES_WORLD) fault,$(foreach m,asan plain fast,\
+$(foreach s,$(SUITES_WORLD) fault,$(foreach m,asan plain fast cov,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD) $(HEADERS))))
 $(B)/asan/espat: tests/modem/test_espat.c tests/modem/espat.c $(HEADERS)
 $(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER) $(HEADERS)
-$(foreach s,$(SUITES_FTP),$(foreach m,asan plain fast,\
+$(foreach s,$(SUITES_FTP),$(foreach m,asan plain fast cov,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(FTP_RIG) $(HEADERS))))
-$(B)/asan/attacks: $(wildcard tests/attacks/*.c) $(FTP_RIG) $(HEADERS)
+$(B)/asan/attacks $(B)/cov/attacks: $(wildcard tests/attacks/*.c) \
+	$(FTP_RIG) $(HEADERS)
+
+COVERED = $(addprefix $(B)/cov/, $(SUITES_AT) $(SUITES_WORLD) fault \
+	$(SUITES_FTP) attacks)
 
 BENCHES = $(addprefix $(B)/bench/, handshake bulk links stack ftp job)
 # callgrind loses a function that ends in a jump to another
@@ -129,7 +137,7 @@ $(addprefix $(B)/bench/, handshake bulk links stack): $(B)/bench/%: \
 $(B)/bench/ftp: tests/bench/ftp.c $(FTP_RIG) $(HEADERS)
 $(B)/bench/job: tests/bench/job.c
 
-$(BINARIES) $(BENCHES):
+$(BINARIES) $(COVERED) $(BENCHES):
 	@mkdir -p $(@D)
 	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
 
@@ -169,6 +177,11 @@ test: test-deps
 
 # -- more ---------------------------------------------------------------------
 
+# of two scripts
+SUM = awk '{ print; fflush() } \
+    /^[0-9]+ passed, [0-9]+ failed$$/ { said++; p += $$1; f += $$3 } \
+    END { f += 2 - said; print p + 0 " passed, " f + 0 " failed"; exit f > 0 }'
+
 # random input through the helpers for weak cells
 fuzz-tx:
 	@tests/deps.sh $(PACKAGES)
@@ -180,10 +193,7 @@ test-servers:
 	@tests/deps.sh $(PACKAGES)
 	@tests/servers/install.sh $(B)
 	@$(MAKE) -s --no-print-directory $(SERVER_PROGRAMS) $(PKI)/done
-	@{ tests/servers.sh $(B) $(PKI); tests/servers/run.sh $(B) $(PKI); } | \
-	awk '{ print; fflush() } \
-	    /^[0-9]+ passed, [0-9]+ failed$$/ { said++; p += $$1; f += $$3 } \
-	    END { f += 2 - said; print p + 0 " passed, " f " failed"; exit f > 0 }'
+	@{ tests/servers.sh $(B) $(PKI); tests/servers/run.sh $(B) $(PKI); } | $(SUM)
 
 cross:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(BOARD_PACKAGES) \
@@ -228,13 +238,20 @@ size:
 	@tests/size.sh --table
 	@CC='$(CC)' tests/cores.sh $(B) $(PKI)
 
+coverage:
+	@tests/deps.sh $(TEST_PACKAGES) llvm jq
+	@$(MAKE) -s --no-print-directory -j2 $(COVERED) $(PKI)/done
+	@tests/coverage.sh $(B) $(PKI)
+
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
 	@tests/tables.sh
 
+# The last line is the sum of both; one that says nothing has failed.
 lint:
-	@tests/deps.sh clang-format universal-ctags
-	@tests/style.sh
+	@tests/deps.sh $(PACKAGES) clang-format universal-ctags clang \
+		clang-tidy clang-tools cppcheck
+	@{ tests/style.sh; tests/lint.sh; } | $(SUM)
 
 format:
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.ino')

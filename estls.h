@@ -2170,8 +2170,9 @@ ESTLS_API int estls_at_hex(const estls_span *field, uint32_t *out)
     for (; p != end; p++) {
         nibble = (uint8_t)*p - (unsigned)'0';
         if (nibble > 9) {
-            nibble = ((uint8_t)*p | 0x20u) - 'a' + 10u;
-            if (nibble < 10 || nibble > 15) { return ESTLS_E_PROTO; }
+            nibble = ((uint8_t)*p | 0x20u) - 'a';
+            if (nibble > 5) { return ESTLS_E_PROTO; }
+            nibble += 10;
         }
         v = v << 4 | nibble;
     }
@@ -2516,8 +2517,8 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     if (!estlsi_core_is(e)) { return ESTLS_E_STATE; }
     now = estlsi_core_tick(e->io);
     ready = (size_t)(e->rx_len - e->rx_pos);
-    cap = cap < e->at.left ? cap : e->at.left;
-    cap = cap < 0x7fff ? cap : 0x7fff;
+    if (cap > e->at.left) { cap = e->at.left; }
+    if (cap > 0x7fff) { cap = 0x7fff; }
     if (cap == 0) { return 0; }
     if (ready) {
         n = (int)(cap < ready ? cap : ready);
@@ -2693,7 +2694,7 @@ static uint32_t estlsi_at_asctime(const char *text, size_t len)
         estlsi_at_digits(text + 20, text + 24, &year) != text + 24) {
         return 0;
     }
-    while (month < 12 && memcmp(months + 3 * month, text + 4, 3) != 0) {
+    while (month < 12 && memcmp(months + (size_t)3 * month, text + 4, 3) != 0) {
         month++;
     }
     return estlsi_at_seconds(year, month + 1, estlsi_at_two(text + 8),
@@ -4307,7 +4308,7 @@ static int estlsi_tls_error(int e)
     case BR_ERR_NO_RANDOM: return ESTLS_E_ENTROPY;
     case BR_ERR_X509_EXPIRED: return ESTLS_E_EXPIRED;
     case BR_ERR_X509_BAD_SERVER_NAME: return ESTLS_E_NAME;
-    case BR_ERR_WRONG_KEY_USAGE: return ESTLS_E_TRUST;
+    case BR_ERR_WRONG_KEY_USAGE:
     case BR_ERR_BAD_SIGNATURE: return ESTLS_E_TRUST;
     default: break;
     }
@@ -4901,7 +4902,8 @@ static int estlsi_seed_store(const estls_seed *s, uint8_t slot,
                              estlsi_seed_record *back)
 {
     if (s->store(s->user, slot, next, sizeof *next) != (int)sizeof *next ||
-        estlsi_seed_load(s, slot, back) || memcmp(back, next, sizeof *next)) {
+        estlsi_seed_load(s, slot, back) ||
+        memcmp(back, next, sizeof *next) != 0) {
         return ESTLS_E_IO;
     }
     return ESTLS_OK;
@@ -4918,7 +4920,7 @@ static int estlsi_seed_find(const estls_seed *s, estlsi_seed_record *r,
     for (i = 0; i < 2; i++) {
         if (estlsi_seed_load(s, i, r + i)) { return ESTLS_E_IO; }
         estlsi_seed_check(r + i, check);
-        if (memcmp(check, r[i].check, sizeof check)) { continue; }
+        if (memcmp(check, r[i].check, sizeof check) != 0) { continue; }
         if (!found || r[i].boots > r[0].boots) { *slot = i; }
         found = 1;
     }
@@ -4928,7 +4930,7 @@ static int estlsi_seed_find(const estls_seed *s, estlsi_seed_record *r,
 /* What a secret, given in place of a record, starts with. */
 static int estlsi_seed_provision(const uint8_t *secret, estlsi_seed_record *r)
 {
-    if (!memcmp(secret, secret + 1, sizeof r->secret - 1)) {
+    if (memcmp(secret, secret + 1, sizeof r->secret - 1) == 0) {
         return ESTLS_E_ENTROPY;
     }
     memset(r, 0, sizeof *r);
@@ -5435,7 +5437,7 @@ static int estlsi_starttls_patterns(estls_starttls *s, const char *line,
         return estlsi_starttls_found(s, pattern);
     }
     if (fits & 1u << ESTLSI_PART_NO) { return ESTLS_E_REFUSED; }
-    return fits & 1u << ESTLSI_PART_MORE ? (int)ESTLS_BUSY : ESTLS_E_PROTO;
+    return (fits & 1u << ESTLSI_PART_MORE) ? (int)ESTLS_BUSY : ESTLS_E_PROTO;
 }
 
 /* Another: three digits, then a '-' if more follow; RFC 5321 4.2.1.  There is
@@ -5824,24 +5826,22 @@ static int estlsi_session_dialled(const estls *s)
     return l->op || !l->rc ? (int)ESTLS_E_NETWORK : l->rc;
 }
 
-static int estlsi_session_preamble(estls *s)
+static int estlsi_session_preamble(estls *s, const estls_io *io)
 {
-    estls_io io;
-    int rc;
+    const int rc = estlsi_starttls_begin(&s->starttls, io);
 
-    if (!s->modem) {
-        return estlsi_starttls_begin(&s->starttls, &s->starttls.d->uart);
-    }
-    rc = estls_link_io(s->modem, estlsi_session_port(s), &io);
-    return rc ? rc : estlsi_starttls_begin(&s->starttls, &io);
+    return rc < 0 ? rc : (int)ESTLS_OK;
 }
 
 /* Has the phase ended, and can the next one start?  BUSY: not yet. */
 static int estlsi_session_next(estls *s)
 {
     const estls_desc *d = s->starttls.d;
-    int rc = s->modem ? estls_link_step(s->modem) : (int)ESTLS_OK;
+    estls_io io;
+    int rc;
 
+    if (!s->modem) { return estlsi_session_preamble(s, &d->uart); }
+    rc = estls_link_step(s->modem);
     /* later, or beside another, it may be what others do with the modem */
     if (rc && s->modem == &s->link && s->phase < ESTLSI_DIAL) { return rc; }
     switch (s->phase) {
@@ -5854,10 +5854,9 @@ static int estlsi_session_next(estls *s)
         return rc ? rc : estlsi_session_dial(s);
     default: break;
     }
-    rc = s->modem ? estlsi_session_dialled(s) : (int)ESTLS_OK;
-    if (rc) { return rc; }
-    rc = estlsi_session_preamble(s);
-    return rc < 0 ? rc : (int)ESTLS_OK;
+    rc = estlsi_session_dialled(s);
+    rc = rc ? rc : estls_link_io(s->modem, estlsi_session_port(s), &io);
+    return rc ? rc : estlsi_session_preamble(s, &io);
 }
 
 static int estlsi_session_advance(estls *s)
@@ -6046,7 +6045,7 @@ enum {
 #define ESTLSI_TX_SLOW_US    200000ul
 #define ESTLSI_TX_TAU_US     500000ul
 #define ESTLSI_TX_ONE        ((uint32_t)1 << 20)
-#define ESTLSI_TX_NEVER      ((uint32_t)0xffffffff)
+#define ESTLSI_TX_NEVER      ((uint32_t)0xffffffffu)
 
 ESTLS_API const char *estls_tx_reason(uint8_t reason)
 {
@@ -6345,7 +6344,7 @@ static void estlsi_tx_reckon(estlsi_tx_load *l)
     estlsi_tx_train t;
     uint8_t down = 0;
     uint32_t few = l->uA;
-    uint32_t most = l->uA;
+    uint32_t most = few;
     uint32_t x, y;
 
     if (!l->uA) {
@@ -6852,9 +6851,10 @@ static void estlsi_tx_settle(estls_tx *tx)
 {
     estlsi_tx_load l;
 
-    tx->share = 0; /* not known yet */
     estlsi_tx_load_of(&l, tx->board, 0, 0);
-    estlsi_tx_meet(tx, &l, 0);
+    l.r = estlsi_tx_unpack(tx->fast);
+    l.slow = estlsi_tx_slow_of(tx);
+    estlsi_tx_reckon(&l);
     tx->alpha = l.x;
     tx->fixed = (uint16_t)l.fixed;
     tx->share = l.share;
@@ -7076,29 +7076,31 @@ static void estlsi_tx_hidden(estls_tx *tx, const estls_tx_sample *s)
     estlsi_tx_keep(tx, ESTLSI_TX_KEEPS, NULL);
 }
 
-ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *s)
+ESTLS_API uint8_t estls_tx_learn(estls_tx *tx, const estls_tx_sample *sample)
 {
     uint8_t event = ESTLSI_TX_KEEPS;
     uint16_t code;
     uint8_t reason;
 
     if (!estlsi_tx_usable(tx)) { return ESTLS_TX_NO_DATA; }
-    reason = estlsi_tx_pair_ok(tx, s);
+    reason = estlsi_tx_pair_ok(tx, sample);
     if (reason) { return reason; }
-    if (!s->us || s->uA - 1 >= ESTLSI_TX_UA_MAX) { return ESTLS_TX_BAD_LOAD; }
-    code = estlsi_tx_explain(tx, s, s->uA, estlsi_tx_droop(s));
+    if (!sample->us || sample->uA - 1 >= ESTLSI_TX_UA_MAX) {
+        return ESTLS_TX_BAD_LOAD;
+    }
+    code = estlsi_tx_explain(tx, sample, sample->uA, estlsi_tx_droop(sample));
     if (code >= ESTLSI_TX_HIDDEN) {
-        estlsi_tx_hidden(tx, s);
+        estlsi_tx_hidden(tx, sample);
         return ESTLS_TX_TOO_SHORT;
     }
-    (void)estlsi_tx_held(tx, s->now);
-    tx->t0 = s->now;
+    (void)estlsi_tx_held(tx, sample->now);
+    tx->t0 = sample->now;
     tx->level |= ESTLSI_TX_BURST; /* for the next rest voltage */
-    if (s->us >= ESTLSI_TX_SLOW_US) {
+    if (sample->us >= ESTLSI_TX_SLOW_US) {
         estlsi_tx_seconds(tx, estlsi_tx_unpack(code));
     } else {
         tx->level &= (uint8_t)~ESTLSI_TX_SEEN;
-        estlsi_tx_reading(tx, code, s->now);
+        estlsi_tx_reading(tx, code, sample->now);
         event = ESTLSI_TX_PROBES;
     }
     estlsi_tx_keep(tx, event, &code);
@@ -7359,7 +7361,7 @@ static uint8_t estlsi_tx_teach(estls_tx *tx, const estls_tx_sample *s)
                                                    : reason;
 }
 
-ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
+ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *sample)
 {
     uint8_t reason = ESTLS_TX_FINE;
     estls_tx_guard *g;
@@ -7370,12 +7372,12 @@ ESTLS_API uint8_t estls_tx_done(estls_tx *tx, const estls_tx_sample *s)
         g->phase &= 0xf0;
         if (g->deaths && !--g->deaths) { g->phase = 0; }
     }
-    if (estlsi_tx_age(tx, s->now) >= ESTLSI_TX_STALE) { /* an hour's try */
-        tx->stamp = (uint16_t)((s->now >> 16) - ESTLSI_TX_FRESH);
+    if (estlsi_tx_age(tx, sample->now) >= ESTLSI_TX_STALE) { /* an hour's try */
+        tx->stamp = (uint16_t)((sample->now >> 16) - ESTLSI_TX_FRESH);
     }
-    tx->t0 = s->now;
+    tx->t0 = sample->now;
     tx->level |= ESTLSI_TX_BURST;
-    if (s->loaded_mV) { reason = estlsi_tx_teach(tx, s); }
+    if (sample->loaded_mV) { reason = estlsi_tx_teach(tx, sample); }
     estlsi_tx_keep(tx, ESTLSI_TX_KEEPS, NULL);
     return reason;
 }

@@ -102,7 +102,7 @@ static const point lipo[] = {
     {80, 3740, 0.24}, {90, 3680, 0.28}, {95, 3550, 0.36}, {100, 3100, 0.60},
 };
 
-#define CURVE(c) c, sizeof c / sizeof *c
+#define CURVE(c) (c), sizeof(c) / sizeof *(c)
 
 static const chemistry chemistries[] = {
     {"cr2032", "a CR2032", CURVE(cr2032), 225, 225, 1, 0.039, 8 / 9.5, 0.3, 40},
@@ -259,7 +259,7 @@ static void set_plot(program *p, struct argp_state *state, const char *arg)
 {
     const size_t n = strlen(arg);
 
-    if (n < 5 || strcmp(arg + n - 4, ".svg") || strpbrk(arg, "'\r\n")) {
+    if (n < 5 || strcmp(arg + n - 4, ".svg") != 0 || strpbrk(arg, "'\r\n")) {
         argp_error(state, "--plot %s: a name in .svg without quotes, please",
                    arg);
     }
@@ -498,7 +498,7 @@ static double days_by_charge(const program *p)
     const double mAh_a_day = average_uA(p) * 24e-3;
     const double k = self_a_day(p);
 
-    return k > 0 ? log(1 + k * p->mAh / mAh_a_day) / k : p->mAh / mAh_a_day;
+    return k > 0 ? log1p(k * p->mAh / mAh_a_day) / k : p->mAh / mAh_a_day;
 }
 
 /* -- through the months ---------------------------------------------------- */

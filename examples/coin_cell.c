@@ -204,11 +204,12 @@ static int serve(void)
  * taken for a dead one. */
 static void nap(void)
 {
-    uint32_t ms = MEASURE_MS - (hal_millis() - ram.measured);
+    const uint32_t since = hal_millis() - ram.measured;
     const uint32_t waited = hal_millis() - ram.asked;
     const uint32_t left = ram.wait > waited ? ram.wait - waited : 0;
+    uint32_t ms = MEASURE_MS - since;
 
-    if (ms > MEASURE_MS) { return; /* overdue */ }
+    if (since > MEASURE_MS) { return; /* overdue */ }
     if (ram.count && left < ms) { ms = left; }
     if (ram.count && ram.holding) { hal_led_holding(left); }
     hal_sleep(ms);

@@ -123,10 +123,9 @@ int main(int argc, char **argv)
     rc = desktop_finish(&p.desktop, rc);
     sleep_again(&p);
     if (rc == DESKTOP_OK) {
-        (void)printf(
-            "wake-up %lu: %s session, %llu bytes on the wire\n", wakes,
-            report.resumed ? "resumed" : "new",
-            (unsigned long long)(p.desktop.wire.rx + p.desktop.wire.tx));
+        (void)printf("wake-up %lu: %s session, %llu bytes on the wire\n", wakes,
+                     report.resumed ? "resumed" : "new",
+                     (unsigned long long)p.desktop.wire.rx + p.desktop.wire.tx);
     }
     return rc;
 }

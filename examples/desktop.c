@@ -105,6 +105,7 @@ static const char *endpoint(char *text, uint16_t *port,
         colon = strchr(text, ']');
         if (!colon || (colon[1] && colon[1] != ':')) {
             argp_error(state, "[%s is not an address", text);
+            return text;
         }
         *colon++ = '\0';
     } else if (colon && strchr(colon + 1, ':')) {
@@ -483,7 +484,7 @@ static void explain(int rc, int detail)
         warnx("interrupted");
     } else if (rc != ESTLS_OK) {
         warnx("%s (detail %d): %s%s%s", estls_error_name(rc), detail,
-              estls_strerror(rc), *advice ? "\n  " : "", advice);
+              estls_strerror(rc), strlen(advice) ? "\n  " : "", advice);
     }
 }
 

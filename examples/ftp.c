@@ -595,15 +595,17 @@ static int is_text(const char *text, size_t max)
     return !*p && p != text && (size_t)(p - text) <= max;
 }
 
-int ftp_open(ftp *f, estls *control, const ftp_account *a)
+int ftp_open(ftp *f, estls *control, const ftp_account *account)
 {
     const size_t max = sizeof f->out - 10;
     estls_report report;
 
     memset(f, 0, sizeof *f);
-    if (!control || !a->data || (a->user && !is_text(a->user, max)) ||
-        (a->password && *a->password && !is_text(a->password, max)) ||
-        (a->data->no_modem && !a->connect)) {
+    if (!control || !account->data ||
+        (account->user && !is_text(account->user, max)) ||
+        (account->password && *account->password &&
+         !is_text(account->password, max)) ||
+        (account->data->no_modem && !account->connect)) {
         f->state = FTP_DONE;
         f->rc = ESTLS_E_ARG;
         return ESTLS_E_ARG;
@@ -614,7 +616,7 @@ int ftp_open(ftp *f, estls *control, const ftp_account *a)
         f->rc = ESTLS_E_STATE;
         return ESTLS_E_STATE;
     }
-    f->account = a;
+    f->account = account;
     f->control = control;
     f->cut = 1;
     enter(f, FTP_PBSZ);

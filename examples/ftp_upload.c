@@ -459,10 +459,9 @@ static int move_list(program *p)
 /* Steps what has begun, to its end; BUSY: somebody wants to stop. */
 static int run(program *p, int rc, int (*move)(program *))
 {
-    int moved = 0;
-
     while (rc == ESTLS_BUSY && !desktop_interrupted() && !p->job.bad) {
-        moved = move ? move(p) : 0;
+        const int moved = move ? move(p) : 0;
+
         rc = ftp_step(&p->ftp);
         if (move && move != move_list) { progress(p); }
         if (!moved && rc == ESTLS_BUSY) {

@@ -47,7 +47,8 @@ static void put_base64_group(smtp *s, uint32_t group, size_t n)
     unsigned i;
 
     for (i = 0; i < 4; i++) {
-        text[i] = i <= n ? digits[group >> (18 - 6 * i) & 63] : '=';
+        text[i] = '=';
+        if (i <= n) { text[i] = digits[group >> (18 - 6 * i) & 63]; }
     }
     put_bytes(s, text, sizeof text);
 }

@@ -111,7 +111,7 @@ int wire_open_exec(wire *w, const char *command)
 /* It saw its end of file, and may end by itself; else it is ended. */
 static void child_end(pid_t child)
 {
-    const struct timespec pause = {0, 10 * 1000 * 1000};
+    const struct timespec pause = {0, 10L * 1000 * 1000};
     int ms;
 
     for (ms = 0; ms < CHILD_EXIT_MS; ms += 10) {

@@ -251,7 +251,7 @@ static void test_cut_provisioning(void)
             asked++;
             CHECK_INT(estls_seed_open(&seed, secret), ESTLS_OK);
             break;
-        default: CHECK(!"neither"); break;
+        default: CHECK(0 && "neither"); break;
         }
         draw();
     }

@@ -74,7 +74,7 @@ void UARTE0_UART0_IRQHandler(void);
 void TIMER0_IRQHandler(void);
 
 /* 1: the event came within some milliseconds. */
-static int comes(volatile uint32_t *event)
+static int comes(const volatile uint32_t *event)
 {
     uint32_t turns = WAIT_TURNS;
 

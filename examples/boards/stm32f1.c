@@ -111,7 +111,7 @@ void USART1_IRQHandler(void)
 }
 
 /* 1: it came within some milliseconds. */
-static int comes(volatile uint32_t *reg, uint32_t bits)
+static int comes(const volatile uint32_t *reg, uint32_t bits)
 {
     uint32_t turns = START_TURNS;
 
