@@ -251,7 +251,7 @@ tables:
 lint:
 	@tests/deps.sh $(PACKAGES) clang-format universal-ctags clang \
 		clang-tidy clang-tools cppcheck
-	@{ tests/style.sh; tests/lint.sh; } | $(SUM)
+	@{ tests/style.sh; tests/lint.sh $(B); } | $(SUM)
 
 format:
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.ino')

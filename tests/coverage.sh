@@ -121,4 +121,5 @@ check 'functions that are covered, and have a reason not to be' \
 grep -vE '^[a-z0-9_]+ +[^ ]+' "$dir/reasons" >"$dir/bare"
 check 'functions without a reason' none "$dir/bare"
 echo "what is left: $(wc -l <"$build/coverage.txt") points in $build/coverage.txt"
+proof coverage "$lines % of lines, $branches % of branches"
 finish

@@ -7,6 +7,7 @@
 #     run NAME COMMAND...      in the foreground, its exit status in $status
 #     check WHAT COMMAND...    counts whether COMMAND succeeds; the case
 #                              that it belongs to is $doing
+#     proof NAME RESULT        says it, and keeps it for SECURITY.md
 #     finish                   prints the count; its status is the test's
 #
 # NAME names the files $dir/NAME.out and $dir/NAME.err.
@@ -129,6 +130,16 @@ check() {
 finish() {
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
+}
+
+# What `make NAME` has shown today: a row for the table of SECURITY.md, which
+# `make tables` puts there. Only what has not failed counts.
+proof() {
+    echo "$2"
+    [ "$failed" -eq 0 ] || return 0
+    mkdir -p "$build/proofs"
+    printf '| `make %s` | %s | %s |\n' "$1" "$2" "$(date -u +%F)" \
+        >"$build/proofs/${1%% *}.md"
 }
 
 # is VALUE WANTED

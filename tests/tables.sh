@@ -1,6 +1,6 @@
 #!/bin/sh
-# tables.sh [--check] - writes the generated tables into README.md, between
-# their markers; or tells whether they are as they would be written. Those of
+# tables.sh [--check] - writes the generated tables into README.md and
+# SECURITY.md, between their markers; or tells whether they are as they would be written. Those of
 # attacks, servers, power, bench and cores are what make test, test-servers,
 # power, bench and size left in build/; where they have not run, what is there
 # is kept.  So are bench and cores by --check: the counts are of one machine,
@@ -65,3 +65,15 @@ if [ "${1:-}" = --check ]; then
 else
     cat "$dir/README.md" >README.md
 fi
+
+# -- SECURITY.md: a row for each proof that has run, else what is there --------
+[ -z "${1:-}" ] || exit 0
+{
+    printf '| command | result | date |\n|---|---|---|\n'
+    for name in lint coverage faults fuzz fuzz-deep prove mutants soak; do
+        cat "build/proofs/$name.md" 2>/dev/null ||
+            grep -E "^\| \`make ${name}[ \`].*[0-9]{4}-[0-9-]+ \|\$" SECURITY.md || :
+    done
+} >"$dir/proofs.md"
+fill proofs <SECURITY.md >"$dir/SECURITY.md"
+cat "$dir/SECURITY.md" >SECURITY.md
