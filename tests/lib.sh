@@ -6,7 +6,8 @@
 #     stop PID                 ends what was started
 #     run NAME COMMAND...      in the foreground, its exit status in $status
 #     check WHAT COMMAND...    counts whether COMMAND succeeds; the case
-#                              that it belongs to is $doing
+#                              that it belongs to is $doing; with
+#                              $show_passed set, says so if it does
 #     proof NAME RESULT        says it, and keeps it for SECURITY.md
 #     finish                   prints the count; its status is the test's
 #
@@ -17,6 +18,7 @@ unset ESTLS_WIFI_PASSWORD ESTLS_MAIL_PASSWORD ARGP_HELP_FMT
 passed=0 failed=0
 pids='' # of all that runs
 doing=''
+show_passed=''
 
 # begin [WHERE]
 begin() {
@@ -120,6 +122,7 @@ check() {
     why=''
     if "$@"; then
         passed=$((passed + 1))
+        [ -z "$show_passed" ] || echo "ok    $doing: $what"
     else
         failed=$((failed + 1))
         echo "FAIL  $doing: $what${why:+: $why}"

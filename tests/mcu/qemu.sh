@@ -41,18 +41,8 @@ UNTOUCHED=256 # bytes of 8 KB
 
 # -- one line for each check --------------------------------------------------
 
-check() {
-    local what=$1
-
-    shift
-    why=''
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok    $doing: $what"
-        return
-    fi
-    failed=$((failed + 1))
-    echo "FAIL  $doing: $what${why:+: $why}"
+show_passed=1
+show_context() {
     tail -n 25 "$dir/$doing.out" "$dir/$doing.err" 2>/dev/null |
         sed 's/^/      /'
 }
