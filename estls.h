@@ -2926,7 +2926,7 @@ static void estlsi_link_payload(estls_link *l, const estls_at_event *ev,
 {
     const unsigned mine = l->port_op;
 
-    if (l->op == ESTLSI_LINK_PULL && ev->id < 0 && !l->d->push) {
+    if (l->op == ESTLSI_LINK_PULL && ev->id < 0) {
         if (ev->number < l->asked) {
             l->port[mine].flags &= (uint8_t)~ESTLSI_LINK_MORE;
         }
@@ -4237,17 +4237,16 @@ static int estlsi_tls_resumable(const estls_tls *t)
 static int estlsi_tls_restore(estls_tls *t)
 {
     br_ssl_session_parameters pp;
+    int sound;
 
     if (!estlsi_tls_resumable(t)) { return 0; }
     memcpy(&pp, t->d->saved->state, sizeof pp);
     /* the tag is no proof against somebody who writes to retained RAM, and
      * BearSSL sends as many bytes as this says */
-    if (!pp.session_id_len || pp.session_id_len > sizeof pp.session_id) {
-        return 0;
-    }
-    br_ssl_engine_set_session_parameters(&t->client.eng, &pp);
+    sound = pp.session_id_len && pp.session_id_len <= sizeof pp.session_id;
+    if (sound) { br_ssl_engine_set_session_parameters(&t->client.eng, &pp); }
     estlsi_tls_wipe(&pp, sizeof pp);
-    return 1;
+    return sound;
 }
 
 /* Resumes the session of another connection, if it can be, and if that is
