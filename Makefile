@@ -33,7 +33,7 @@ COV = -g -O1 -fprofile-instr-generate -fcoverage-mapping
 PLAIN = -g -O1
 
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
-.PHONY: coverage test-deps programs fuzz-tx power power-quick
+.PHONY: coverage soak test-deps programs fuzz-tx power power-quick
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
@@ -50,6 +50,7 @@ help:
 	@echo 'make tables        writes the generated tables into README.md'
 	@echo 'make lint          style, clang-tidy, cppcheck, MISRA, analysers (4 min)'
 	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
+	@echo 'make soak          10,000 sessions with random faults (2 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
@@ -115,7 +116,7 @@ $(B)/cov/%: CC = clang
 
 $(foreach s,$(SUITES_AT),$(foreach m,asan plain fast cov,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(HEADERS))))
-$(foreach s,$(SUITES_WORLD) fault,$(foreach m,asan plain fast cov,\
+$(foreach s,$(SUITES_WORLD) fault soak,$(foreach m,asan plain fast cov,\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD) $(HEADERS))))
 $(B)/asan/espat: tests/modem/test_espat.c tests/modem/espat.c $(HEADERS)
 $(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER) $(HEADERS)
@@ -137,7 +138,7 @@ $(addprefix $(B)/bench/, handshake bulk links stack): $(B)/bench/%: \
 $(B)/bench/ftp: tests/bench/ftp.c $(FTP_RIG) $(HEADERS)
 $(B)/bench/job: tests/bench/job.c
 
-$(BINARIES) $(COVERED) $(BENCHES):
+$(BINARIES) $(COVERED) $(BENCHES) $(B)/fast/soak:
 	@mkdir -p $(@D)
 	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
 
@@ -242,6 +243,14 @@ coverage:
 	@tests/deps.sh $(TEST_PACKAGES) llvm jq
 	@$(MAKE) -s --no-print-directory -j2 $(COVERED) $(PKI)/done
 	@tests/coverage.sh $(B) $(PKI)
+
+SOAK = 10000
+
+# the processes take turns at the sessions
+soak:
+	@tests/deps.sh $(PACKAGES)
+	@$(MAKE) -s --no-print-directory $(B)/fast/soak $(PKI)/done
+	@tests/soak.sh $(B) $(PKI) $(SOAK) $(SEED)
 
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)

@@ -10,6 +10,11 @@ static void world_host_step(world *w)
     if (w->host) { w->host->step(w->host->host); }
 }
 
+static size_t world_touch(world *w, enum world_way way, void *p, size_t n)
+{
+    return n && w->touch ? w->touch(w->context, way, p, n) : n;
+}
+
 static void world_serve(world *w, int id, const void *data, size_t len)
 {
     const size_t room = sizeof w->heard - w->heard_len;
@@ -49,12 +54,25 @@ static int net_open(void *user, int id, const char *host, unsigned port)
     return world_accept(w, id, port) ? 0 : -1;
 }
 
+/* What is under way to a server, in pieces that may be touched. */
+static void world_carry(world *w, int id, const uint8_t *data, size_t len)
+{
+    uint8_t piece[512];
+    size_t n;
+
+    for (; len; data += n, len -= n) {
+        n = len < sizeof piece ? len : sizeof piece;
+        memcpy(piece, data, n);
+        world_serve(w, id, piece, world_touch(w, WORLD_TCP_TX, piece, n));
+    }
+}
+
 static int net_send(void *user, int id, const void *data, size_t len)
 {
     world *w = user;
 
     if (!w->server[id]) { return -1; }
-    world_serve(w, id, data, len);
+    world_carry(w, id, data, len);
     return 0;
 }
 
@@ -78,7 +96,7 @@ static size_t world_say(world *w, int id, void *dst, size_t cap)
     const size_t n = smtpd_output(w->server[id], dst, cap);
 
     w->tcp_rx += (uint32_t)n;
-    return n;
+    return world_touch(w, WORLD_TCP_RX, dst, n);
 }
 
 /* Moves it into the modem. */
@@ -109,8 +127,8 @@ static int world_fails(world *w)
 
 static size_t world_produce(world *w, int id, void *dst, size_t cap)
 {
-    return w->modem ? espat_output(w->modem, dst, cap)
-                    : world_say(w, id, dst, cap);
+    if (!w->modem) { return world_say(w, id, dst, cap); }
+    return world_touch(w, WORLD_UART_RX, dst, espat_output(w->modem, dst, cap));
 }
 
 static int uart_read(void *user, void *dst, size_t cap)
@@ -136,6 +154,20 @@ static int uart_read(void *user, void *dst, size_t cap)
     return (int)n;
 }
 
+/* To the modem; a byte that gets lost on the way counts as taken. */
+static size_t world_type(world *w, const uint8_t *src, size_t len)
+{
+    uint8_t piece[512];
+    size_t n, taken;
+
+    if (!w->touch) { return espat_input(w->modem, src, len); }
+    len = len < sizeof piece ? len : sizeof piece;
+    memcpy(piece, src, len);
+    n = world_touch(w, WORLD_UART_TX, piece, len);
+    taken = espat_input(w->modem, piece, n);
+    return n < len ? len : taken;
+}
+
 static int uart_write(void *user, const void *src, size_t len)
 {
     const struct world_stream *stream = user;
@@ -148,9 +180,9 @@ static int uart_write(void *user, const void *src, size_t len)
         return ESTLS_E_CLOSED;
     }
     if (w->modem) {
-        len = espat_input(w->modem, src, len);
+        len = world_type(w, src, len);
     } else {
-        world_serve(w, id, src, len);
+        world_carry(w, id, src, len);
     }
     w->uart_tx += (uint32_t)len;
     w->moved |= len > 0;

@@ -22,6 +22,15 @@ struct world_host {
     void *host;
 };
 
+/* Ways that bytes take. Without a modem there is no UART. */
+enum world_way {
+    WORLD_UART_RX, /* modem to host */
+    WORLD_UART_TX,
+    WORLD_TCP_RX, /* server to modem, or to the host */
+    WORLD_TCP_TX,
+    WORLD_WAYS
+};
+
 struct world_stream {
     struct world *world;
     int id;
@@ -40,7 +49,10 @@ typedef struct world {
     uint32_t io_calls;  /* reads and writes so far */
     uint32_t fail_call; /* this call, and all after it, fail; 0: none */
     uint32_t cut_rx;    /* after so many bytes to the host, silence; 0: never */
-    uint8_t moved;      /* 1: bytes moved since the last world_idle */
+    /* null, or changes what passes; returns how much of it is left */
+    size_t (*touch)(void *context, enum world_way way, uint8_t *p, size_t n);
+    void *context;
+    uint8_t moved; /* 1: bytes moved since the last world_idle */
     /* what was seen */
     uint32_t uart_rx; /* bytes to the host */
     uint32_t uart_tx;
