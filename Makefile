@@ -147,7 +147,9 @@ test-deps:
 
 define SUITES
 attacks   tests/attacks.sh $(B) $(PKI)
-fault     $(B)/fast/fault $(PKI)
+faulty_bytes $(B)/fast/fault $(PKI) bytes
+faulty_calls $(B)/fast/fault $(PKI) calls
+faulty_modem $(B)/fast/fault $(PKI) modem
 valgrind  tests/memcheck.sh $(B)/plain/session $(PKI)
 modes     tests/modes.sh
 at_parser $(B)/asan/at_parser

@@ -266,11 +266,11 @@ int rig_zero(const void *memory, size_t n)
     return n == 0;
 }
 
-/* What of the dialogue inside TLS could be heard in clear. */
-static int leaked(const rig *r)
+/* Long enough not to come by chance in what is encrypted. */
+int rig_leaked(const rig *r)
 {
-    static const char *const secrets[] = {"AUTH", "MAIL", "HELO", "hello",
-                                          RIG_SECRET};
+    static const char *const secrets[] = {"AUTH PLAIN", "MAIL FROM", "HELO ",
+                                          "hello", RIG_SECRET};
     size_t i;
     int found = 0;
 
@@ -285,9 +285,9 @@ const char *rig_dead(rig *r, int rc)
     char byte;
 
     if (rc >= 0) { return "it succeeded"; }
-    if (leaked(r)) { return "clear text on the wire"; }
+    if (rig_leaked(r)) { return "clear text on the wire"; }
     if (estls_step(&r->net) != rc || estls_read(&r->net, &byte, 1) != rc ||
-        estls_write(&r->net, "AUTH", 4) != rc) {
+        estls_write(&r->net, "AUTH PLAIN", 10) != rc) {
         return "the error does not stay";
     }
     if (rig_close(r) != (rc == ESTLS_E_CLOSED && r->net.starttls.tls.version
@@ -300,7 +300,7 @@ const char *rig_dead(rig *r, int rc)
         !rig_zero(r->iobuf, r->d.iobuf_cap)) {
         return "secrets are left in memory";
     }
-    return leaked(r) ? "clear text on the wire while closing" : "";
+    return rig_leaked(r) ? "clear text on the wire while closing" : "";
 }
 
 void rig_end(rig *r)

@@ -62,6 +62,8 @@ int rig_close(rig *r);
  * so. Closes the session. */
 const char *rig_dead(rig *r, int rc);
 int rig_zero(const void *memory, size_t n);
+/* 1: something of the dialogue inside TLS was on the wire in clear. */
+int rig_leaked(const rig *r);
 /* Closes the world. */
 void rig_end(rig *r);
 

@@ -125,6 +125,16 @@ static int world_fails(world *w)
     return ++w->io_calls >= w->fail_call && w->fail_call;
 }
 
+/* What this call may move. */
+static size_t world_limit(const world *w, size_t max, size_t n)
+{
+    if (w->dull_call && w->io_calls - w->dull_call < w->dull_calls) {
+        return 0;
+    }
+    if (w->io_calls == w->lone_call && n > 1) { return 1; }
+    return max && n > max ? max : n;
+}
+
 static size_t world_produce(world *w, int id, void *dst, size_t cap)
 {
     if (!w->modem) { return world_say(w, id, dst, cap); }
@@ -139,7 +149,7 @@ static int uart_read(void *user, void *dst, size_t cap)
     size_t n;
 
     if (world_fails(w)) { return ESTLS_E_IO; }
-    if (w->read_max && cap > w->read_max) { cap = w->read_max; }
+    cap = world_limit(w, w->read_max, cap);
     if (w->cut_rx && cap > w->cut_rx - w->uart_rx) {
         cap = w->cut_rx - w->uart_rx;
     }
@@ -175,7 +185,7 @@ static int uart_write(void *user, const void *src, size_t len)
     const int id = stream->id;
 
     if (world_fails(w)) { return -1; /* as a POSIX function would */ }
-    if (w->write_max && len > w->write_max) { len = w->write_max; }
+    len = world_limit(w, w->write_max, len);
     if (!w->modem && (!w->server[id] || smtpd_closed(w->server[id]))) {
         return ESTLS_E_CLOSED;
     }
@@ -191,7 +201,11 @@ static int uart_write(void *user, const void *src, size_t len)
 
 static uint32_t uart_tick(void *user)
 {
-    return ((struct world_stream *)user)->world->now;
+    world *w = ((struct world_stream *)user)->world;
+
+    if (++w->tick_calls == w->jump_call) { w->now += w->jump_ms; }
+    if (w->tick_calls == w->still_call) { w->still = w->now; }
+    return w->still_call && w->tick_calls >= w->still_call ? w->still : w->now;
 }
 
 static void open_stream(world *w, int id, estls_io *io)

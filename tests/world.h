@@ -48,7 +48,15 @@ typedef struct world {
     size_t read_max;    /* most bytes per uart.read; 0: no limit */
     uint32_t io_calls;  /* reads and writes so far */
     uint32_t fail_call; /* this call, and all after it, fail; 0: none */
-    uint32_t cut_rx;    /* after so many bytes to the host, silence; 0: never */
+    uint32_t dull_call; /* from this call on, dull_calls of them move nothing */
+    uint32_t dull_calls;
+    uint32_t lone_call; /* this call moves one byte at most */
+    uint32_t tick_calls;
+    uint32_t jump_call; /* at this call of tick jump_ms pass */
+    uint32_t jump_ms;
+    uint32_t still_call; /* from this call on the clock stands; 0: never */
+    uint32_t still;
+    uint32_t cut_rx; /* after so many bytes to the host, silence; 0: never */
     /* null, or changes what passes; returns how much of it is left */
     size_t (*touch)(void *context, enum world_way way, uint8_t *p, size_t n);
     void *context;
