@@ -592,7 +592,7 @@ typedef struct estls_at_builder {
     size_t cap;
     size_t len;
     int16_t rc;
-    uint8_t fields;
+    uint8_t fields; /* 1: there is one already */
 } estls_at_builder;
 
 /* Begins a command in text, which is yours and must outlive its use.
@@ -2279,7 +2279,8 @@ ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
 
 ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value)
 {
-    estlsi_at_put(c, c->fields++ ? ',' : '=');
+    estlsi_at_put(c, c->fields ? ',' : '=');
+    c->fields = 1;
     if (!value) { return; }
     estlsi_at_put(c, '"');
     estlsi_at_put_text(c, value, 1);
