@@ -243,7 +243,7 @@ static void ask(void)
     j->us = rarely(2) ? 0 : about(rarely(8) ? 0xffffffffu : 5000000);
     j->uA = rarely(3) ? about(2000000) : 0;
     j->slack_ms = rarely(2) ? 0 : about(100000);
-    j->expiry_ms = rarely(3) ? (int32_t)about(10000000) - 100 : 0;
+    j->expiry_ms = rarely(3) ? (int32_t)(about(10000000) - 100) : 0;
     scramble(&node.plan, sizeof node.plan);
     rc = estls_tx_ask(&node.tx, j, &node.plan);
     if (node.usable) {
