@@ -4159,7 +4159,8 @@ static int estlsi_tls_watch_header(estlsi_watch *w, uint8_t byte)
     case 1: ok = byte == 3; break;
     case 4:
         w->record_have = 0;
-        w->off = w->record == ESTLSI_TLS_CCS;
+        /* one without content is passed over, by BearSSL too */
+        w->off = w->record == ESTLSI_TLS_CCS && w->record_left;
         break;
     default: break;
     }
