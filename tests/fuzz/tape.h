@@ -32,7 +32,7 @@ enum {
  * The same handshake multiplies the same points: what was computed once is
  * looked up. What is new is computed, so nothing but time is different. */
 
-enum { MEMO_SLOTS = 64, MEMO_POINT = 133 };
+enum { MEMO_SLOTS = 4096, MEMO_POINT = 133 };
 
 static struct memo {
     uint64_t key;
