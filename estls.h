@@ -3128,7 +3128,7 @@ static void estlsi_link_dial_done(estls_link *l, estlsi_port *port, int rc)
         port->flags |= ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED;
     }
     estlsi_link_end(l, rc);
-    if (!rc && (port->flags & ESTLSI_LINK_DROPPED)) {
+    if (!rc && (port->flags & ESTLSI_LINK_DROPPED) && !l->at.head) {
         l->rc = (int8_t)estls_link_hangup(l, port->id);
     }
 }
@@ -3469,7 +3469,7 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
     estls_link *l = estlsi_link_of(port);
     int rc = estlsi_link_serve(l, port);
 
-    if (rc) { return rc; }
+    if (rc || !cap) { return rc; }
     if (l->at.at.left) {
         if (l->port_rx != port->id) { return 0; }
         rc = estls_at_read(&l->at, dst, cap);
