@@ -19,7 +19,7 @@ SERVER = $(addprefix tests/server/, \
 WORLD = tests/rig.c tests/world.c tests/modem/espat.c $(SERVER)
 FTP_RIG = tests/ftp_rig.c tests/server/ftpd.c examples/ftp.c $(WORLD)
 DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
-FUZZ = parser builder starttls record tx saved
+FUZZ = parser builder link starttls record tx saved
 FUZZ_REPLAY = $(addprefix $(B)/fuzz/replay/, $(FUZZ))
 BATTERY = examples/battery.c tests/power/circuit.c
 EXCHANGE = $(addprefix tests/servers/exchange, .c _lines.c _ldap.c _sql.c)
@@ -182,7 +182,7 @@ test: test-deps
 
 # seconds for each target
 FUZZ_TIME =
-FUZZ_PACKAGES = $(PACKAGES) clang libclang-rt-14-dev afl++
+FUZZ_PACKAGES = $(PACKAGES) clang libclang-rt-14-dev afl++ zip unzip
 # what costs most and finds least is left to the replayers, which have it all
 FUZZ_FLAGS = -g -O2 -fsanitize=address,undefined \
 	-fno-sanitize=null,alignment,pointer-overflow \
@@ -207,6 +207,19 @@ fuzz:
 	@tests/deps.sh $(FUZZ_PACKAGES)
 	@$(MAKE) -s --no-print-directory -j2 $(FUZZ_LIB) $(FUZZ_AFL)
 	@tests/fuzz/fuzz.sh $(B) $(or $(FUZZ_TIME),20) $(FUZZ)
+	@tests/fuzz/bites.sh $(B)
+	@tests/fuzz/oss.sh $(B)
+
+fuzz-deep:
+	@tests/deps.sh $(FUZZ_PACKAGES)
+	@$(MAKE) -s --no-print-directory -j2 $(FUZZ_LIB) $(FUZZ_AFL)
+	@tests/fuzz/deep.sh $(B) $(or $(FUZZ_TIME),3600) $(FUZZ)
+
+# makes the kept corpus anew from what the fuzzers have found
+fuzz-corpus:
+	@tests/deps.sh $(FUZZ_PACKAGES)
+	@$(MAKE) -s --no-print-directory -j2 $(FUZZ_LIB)
+	@tests/fuzz/corpus.sh $(B) $(FUZZ)
 
 # -- more ---------------------------------------------------------------------
 

@@ -220,7 +220,7 @@ static char any_line[ANY_LINE];
 
 static void check_readers(const estls_span *field)
 {
-    static char text[ANY_LINE];
+    static char text[ANY_LINE + 1];
     const size_t cap = field->n % 40;
     uint32_t a = 7, b = 8;
     int32_t i = 9;
