@@ -132,6 +132,9 @@ static void check_plan(void)
     CHECK(p->reason < REASONS);
     seen[p->action & 3]++;
     CHECK(p->floor_mV >= node.board.brownout_mV);
+    if (p->action != ESTLS_TX_SEND) {
+        CHECK(p->reason > ESTLS_TX_SPLIT && p->reason != ESTLS_TX_NO_DATA);
+    }
     switch (p->action) {
     case ESTLS_TX_SEND: check_send(); break;
     case ESTLS_TX_PROBE:

@@ -1,6 +1,6 @@
 #!/bin/bash
 # bites.sh BUILD - the oracles bite: each fault below, put into a copy of
-# estls.h, must be found by the replayer over the kept corpus, or by libFuzzer
+# estls.h, must be found by the replayer over the kept inputs, or by libFuzzer
 # in 20 seconds. A fault that changes nothing in the copy is a failure, too.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -35,8 +35,9 @@ bites() {
 # by: who finds it
 finds() {
     by=''
-    if ! "$dir/replay" "$2/corpus/$1" >/dev/null 2>&1; then
-        by='the kept corpus'
+    if ! "$dir/replay" "$2/corpus/$1" "$2/regressions/$1" \
+        >/dev/null 2>&1; then
+        by='the kept inputs'
     elif command -v clang >/dev/null; then
         clang -std=c11 -w -g -O2 -fsanitize=fuzzer,address,undefined \
             -fno-sanitize-recover=undefined -D_GNU_SOURCE -I"$dir/tests" \
@@ -72,8 +73,12 @@ bites record 'BearSSL keeps its secrets' \
     's/^    estlsi_tls_wipe\(&t->client, sizeof t->client\);//'
 bites tx 'the margin is forgotten' \
     's/^    return \(uint16_t\)\(b->brownout_mV \+ margin\);/    return b->brownout_mV;/'
-bites tx 'a plan without a reason' \
-    's/^    X\(NO_DATA, .*/    X(NO_DATA, "x") X(LAST, "y")/'
+bites tx 'a wait for the budget has no reason' \
+    's/^    if \(ms\) \{ q->plan->reason = ESTLS_TX_BUDGET; \}//'
+bites tx 'a drop across R0 overflows' \
+    's/^    if \(ir >> 21\) \{ ir = 1ul << 21; \}//'
+bites tx 'a larger resistance is taken for a smaller one' \
+    's/^    for \(; r >> 16; r >>= 1\) \{ esr >>= 1; \}/    r = (uint16_t)r | 1;/'
 bites saved 'the tag is not compared to its end' \
     's/memcmp\(tag, saved->tag, sizeof tag\) == 0/memcmp(tag, saved->tag, 1) == 0/'
 bites saved 'the length of a session id is believed' \
