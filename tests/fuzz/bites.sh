@@ -75,10 +75,8 @@ bites tx 'the margin is forgotten' \
     's/^    return \(uint16_t\)\(b->brownout_mV \+ margin\);/    return b->brownout_mV;/'
 bites tx 'a wait for the budget has no reason' \
     's/^    if \(ms\) \{ q->plan->reason = ESTLS_TX_BUDGET; \}//'
-bites tx 'a drop across R0 overflows' \
-    's/^    if \(ir >> 21\) \{ ir = 1ul << 21; \}//'
-bites tx 'a larger resistance is taken for a smaller one' \
-    's/^    for \(; r >> 16; r >>= 1\) \{ esr >>= 1; \}/    r = (uint16_t)r | 1;/'
+bites tx 'a larger resistance may be taken for a smaller one' \
+    's/estlsi_tx_micro\(m->cell.r0_mOhm, uA, 3\)/estlsi_tx_micro(m->cell.r0_mOhm ^ 256, uA, 3)/'
 bites saved 'the tag is not compared to its end' \
     's/memcmp\(tag, saved->tag, sizeof tag\) == 0/memcmp(tag, saved->tag, 1) == 0/'
 bites saved 'the length of a session id is believed' \
