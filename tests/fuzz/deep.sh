@@ -107,7 +107,10 @@ for target; do
         "$(afl_sum "$target" execs_per_sec)" \
         "$(($(afl_sum "$target" saved_crashes) + $(afl_sum "$target" saved_hangs)))"
     # what AFL++ found is a seed for the next run
-    find "$deep/$target" -path '*/queue/id*' -exec cp -t "$fuzz/new/$target/" {} +
+    find "$deep/$target" -path '*/queue/id*' ! -name '*,orig:*' |
+        while read -r file; do
+            cp "$file" "$fuzz/new/$target/$(sha1sum <"$file" | cut -c 1-40)"
+        done
     for crash in "$fuzz/crash/$target"-* "$deep/$target"/*/crashes/id*; do
         [ ! -e "$crash" ] || echo "      replay: make $fuzz/replay/$target &&" \
             "$fuzz/replay/$target $crash"
