@@ -30,7 +30,8 @@ enum {
 /* -- curves, remembered ------------------------------------------------------
  *
  * The same handshake multiplies the same points: what was computed once is
- * looked up. What is new is computed, so nothing but time is different. */
+ * looked up, and what is new is computed. But a signature that was not on a
+ * tape is a forgery, and is told so at once: who fuzzes finds no other. */
 
 enum { MEMO_SLOTS = 4096, MEMO_POINT = 133 };
 
@@ -87,20 +88,26 @@ static size_t memo_mulgen(unsigned char *r, const unsigned char *x, size_t xn,
     return m->ok;
 }
 
+/* The signatures on the tapes. */
+static uint64_t known_good[256];
+static size_t known_count;
+static int memo_learns; /* 1: a tape is being made */
+
 static uint32_t memo_verify(const br_ec_impl *ec, const void *hash, size_t n,
                             const br_ec_public_key *pk, const void *sig,
                             size_t sig_len)
 {
-    int known;
     uint64_t key = memo_sum((uint64_t)pk->curve + 2001, hash, n);
-    struct memo *m;
+    size_t i;
 
     key = memo_sum(memo_sum(key, pk->q, pk->qlen), sig, sig_len);
-    m = memo_find(key, &known);
-    if (!known) {
-        m->ok = br_ecdsa_vrfy_asn1_get_default()(ec, hash, n, pk, sig, sig_len);
+    for (i = 0; i < known_count && known_good[i] != key; i++) {}
+    if (i == known_count && memo_learns &&
+        br_ecdsa_vrfy_asn1_get_default()(ec, hash, n, pk, sig, sig_len)) {
+        MUST(known_count < sizeof known_good / sizeof *known_good);
+        known_good[known_count++] = key;
     }
-    return m->ok;
+    return i < known_count;
 }
 
 static br_ec_impl memo_ec;
@@ -575,11 +582,13 @@ static void tape_make(tape *t, host *h, unsigned how)
     estls_saved saved;
 
     memset(&saved, 0, sizeof saved);
+    memo_learns = 1;
     tape_record_one(t, h, how, NULL);
     if (how & HOST_SAVED) {
         saved = t->saved;
         tape_record_one(t, h, how, &saved);
     }
+    memo_learns = 0;
 }
 
 #endif
