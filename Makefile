@@ -19,6 +19,8 @@ SERVER = $(addprefix tests/server/, \
 WORLD = tests/rig.c tests/world.c tests/modem/espat.c $(SERVER)
 FTP_RIG = tests/ftp_rig.c tests/server/ftpd.c examples/ftp.c $(WORLD)
 DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
+FUZZ = parser builder link starttls record tx saved
+FUZZ_REPLAY = $(addprefix $(B)/fuzz/replay/, $(FUZZ))
 BATTERY = examples/battery.c tests/power/circuit.c
 EXCHANGE = $(addprefix tests/servers/exchange, .c _lines.c _ldap.c _sql.c)
 QEMU_PACKAGES = gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
@@ -32,14 +34,19 @@ FAST = -O2
 COV = -g -O1 -fprofile-instr-generate -fcoverage-mapping
 PLAIN = -g -O1
 
+# what N tests print, then the sum of their counts; one that says none has failed
+SUM = tests/sum.sh
+
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
-.PHONY: coverage soak test-deps programs fuzz-tx power power-quick
+.PHONY: test-deps programs power power-quick fuzz fuzz-deep fuzz-corpus
+.PHONY: coverage soak
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
 	@echo 'make test          the tests, without servers to install (3 min)'
 	@echo 'make test-servers  the same clients against 12 real servers (6 min)'
-	@echo 'make fuzz-tx       the helpers for weak cells, 10^7 random inputs'
+	@echo 'make fuzz          fuzzers on all that reads hostile bytes (4 min)'
+	@echo 'make fuzz-deep     the same for hours on all cores: FUZZ_TIME=3600 each'
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
 	@echo 'make mcu-units     the unit tests on AVR, stm8, mcs51, z80 (15 min)'
@@ -145,6 +152,13 @@ $(BINARIES) $(COVERED) $(BENCHES) $(B)/fast/soak:
 test-deps:
 	@tests/deps.sh $(TEST_PACKAGES)
 
+define NL
+
+
+endef
+FUZZ_SUITES = $(foreach t,$(FUZZ),fuzz_$(t) $(B)/fuzz/replay/$(t) \
+	tests/fuzz/corpus/$(t) tests/fuzz/regressions/$(t)$(NL))
+
 define SUITES
 attacks   tests/attacks.sh $(B) $(PKI)
 faulty_bytes $(B)/fast/fault $(PKI) bytes
@@ -157,7 +171,7 @@ at_fields $(B)/asan/at_fields
 at_engine $(B)/asan/at_engine
 tx        $(B)/asan/tx
 tx_fuzz   $(B)/asan/tx_fuzz 2000000
-espat     $(B)/asan/espat
+$(FUZZ_SUITES)espat     $(B)/asan/espat
 smtpd     $(B)/asan/smtpd $(PKI)
 seed      tests/seed.sh $(B)
 session   $(B)/asan/session $(PKI)
@@ -175,28 +189,62 @@ endef
 export SUITES
 
 test: test-deps
-	@$(MAKE) -s --no-print-directory -j2 $(BINARIES) programs $(PKI)/done
+	@$(MAKE) -s --no-print-directory -j2 $(BINARIES) $(FUZZ_REPLAY) programs \
+		$(PKI)/done
 	@echo "$$SUITES" | tests/run.sh $(B)/log
+
+# -- make fuzz ----------------------------------------------------------------
+
+# seconds for each target
+FUZZ_TIME =
+FUZZ_PACKAGES = $(PACKAGES) clang libclang-rt-14-dev afl++ zip unzip
+# what costs most and finds least is left to the replayers, which have it all
+FUZZ_FLAGS = -g -O2 -fsanitize=address,undefined \
+	-fno-sanitize=null,alignment,pointer-overflow \
+	-fno-sanitize-recover=undefined
+# it compares byte by byte anyway
+$(B)/fuzz/lib/parser: FUZZ_FLAGS += -fno-sanitize-coverage=trace-cmp
+
+FUZZ_LIB = $(addprefix $(B)/fuzz/lib/, $(FUZZ))
+FUZZ_AFL = $(addprefix $(B)/fuzz/afl/, $(FUZZ))
+
+$(FUZZ_REPLAY): $(B)/fuzz/replay/%: tests/fuzz/%.c tests/fuzz/replay.c \
+		$(HEADERS)
+	@mkdir -p $(@D)
+	@$(CC) $(STD) $(WARN) $(ASAN) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
+$(FUZZ_LIB): $(B)/fuzz/lib/%: tests/fuzz/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	@clang $(STD) $(WARN) -fsanitize=fuzzer $(FUZZ_FLAGS) $(CPPFLAGS) -o $@ $< \
+		-lbearssl
+$(FUZZ_AFL): $(B)/fuzz/afl/%: tests/fuzz/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	@AFL_QUIET=1 AFL_USE_ASAN=1 AFL_USE_UBSAN=1 afl-clang-fast $(STD) -O2 -g \
+		-fsanitize=fuzzer $(CPPFLAGS) -o $@ $< -lbearssl
+
+fuzz:
+	@tests/deps.sh $(FUZZ_PACKAGES)
+	@$(MAKE) -s --no-print-directory -j2 $(FUZZ_LIB) $(FUZZ_AFL)
+	@{ tests/fuzz/fuzz.sh $(B) $(or $(FUZZ_TIME),20) $(FUZZ); \
+	    tests/fuzz/bites.sh $(B); tests/fuzz/oss.sh $(B); } | $(SUM) 3
+
+fuzz-deep:
+	@tests/deps.sh $(FUZZ_PACKAGES)
+	@$(MAKE) -s --no-print-directory -j2 $(FUZZ_LIB) $(FUZZ_AFL)
+	@tests/fuzz/deep.sh $(B) $(or $(FUZZ_TIME),3600) $(FUZZ)
+
+# makes the kept corpus anew from what the fuzzers have found
+fuzz-corpus:
+	@tests/deps.sh $(FUZZ_PACKAGES)
+	@$(MAKE) -s --no-print-directory -j2 $(FUZZ_LIB)
+	@tests/fuzz/corpus.sh $(B) $(FUZZ)
 
 # -- more ---------------------------------------------------------------------
 
-# of two scripts
-SUM = awk '{ print; fflush() } \
-    /^[0-9]+ passed, [0-9]+ failed$$/ { said++; p += $$1; f += $$3 } \
-    END { f += 2 - said; print p + 0 " passed, " f + 0 " failed"; exit f > 0 }'
-
-# random input through the helpers for weak cells
-fuzz-tx:
-	@tests/deps.sh $(PACKAGES)
-	@$(MAKE) -s --no-print-directory $(B)/asan/tx_fuzz
-	@$(B)/asan/tx_fuzz 10000000 1 progress
-
-# The last line is the sum of both; one that says nothing has failed.
 test-servers:
 	@tests/deps.sh $(PACKAGES)
 	@tests/servers/install.sh $(B)
 	@$(MAKE) -s --no-print-directory $(SERVER_PROGRAMS) $(PKI)/done
-	@{ tests/servers.sh $(B) $(PKI); tests/servers/run.sh $(B) $(PKI); } | $(SUM)
+	@{ tests/servers.sh $(B) $(PKI); tests/servers/run.sh $(B) $(PKI); } | $(SUM) 2
 
 cross:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(BOARD_PACKAGES) \
@@ -258,11 +306,10 @@ tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
 	@tests/tables.sh
 
-# The last line is the sum of both; one that says nothing has failed.
 lint:
 	@tests/deps.sh $(PACKAGES) clang-format universal-ctags clang \
 		clang-tidy clang-tools cppcheck
-	@{ tests/style.sh; tests/lint.sh $(B); } | $(SUM)
+	@{ tests/style.sh; tests/lint.sh $(B); } | $(SUM) 2
 
 format:
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.ino')

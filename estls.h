@@ -592,7 +592,7 @@ typedef struct estls_at_builder {
     size_t cap;
     size_t len;
     int16_t rc;
-    uint8_t fields;
+    uint8_t fields; /* 1: there is one already */
 } estls_at_builder;
 
 /* Begins a command in text, which is yours and must outlive its use.
@@ -2280,7 +2280,8 @@ ESTLS_API void estls_at_add_int(estls_at_builder *c, int32_t value)
 
 ESTLS_API void estls_at_add_text(estls_at_builder *c, const char *value)
 {
-    estlsi_at_put(c, c->fields++ ? ',' : '=');
+    estlsi_at_put(c, c->fields ? ',' : '=');
+    c->fields = 1;
     if (!value) { return; }
     estlsi_at_put(c, '"');
     estlsi_at_put_text(c, value, 1);
@@ -3128,7 +3129,7 @@ static void estlsi_link_dial_done(estls_link *l, estlsi_port *port, int rc)
         port->flags |= ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED;
     }
     estlsi_link_end(l, rc);
-    if (!rc && (port->flags & ESTLSI_LINK_DROPPED)) {
+    if (!rc && (port->flags & ESTLSI_LINK_DROPPED) && !l->at.head) {
         l->rc = (int8_t)estls_link_hangup(l, port->id);
     }
 }
@@ -3469,7 +3470,7 @@ static int estlsi_link_read(void *user, void *dst, size_t cap)
     estls_link *l = estlsi_link_of(port);
     int rc = estlsi_link_serve(l, port);
 
-    if (rc) { return rc; }
+    if (rc || !cap) { return rc; }
     if (l->at.at.left) {
         if (l->port_rx != port->id) { return 0; }
         rc = estls_at_read(&l->at, dst, cap);
@@ -4159,7 +4160,8 @@ static int estlsi_tls_watch_header(estlsi_watch *w, uint8_t byte)
     case 1: ok = byte == 3; break;
     case 4:
         w->record_have = 0;
-        w->off = w->record == ESTLSI_TLS_CCS;
+        /* one without content is passed over, by BearSSL too */
+        w->off = w->record == ESTLSI_TLS_CCS && w->record_left;
         break;
     default: break;
     }
