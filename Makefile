@@ -32,7 +32,7 @@ FAST = -O2
 PLAIN = -g -O1
 
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
-.PHONY: test-deps programs fuzz-tx power power-quick
+.PHONY: test-deps prove programs fuzz-tx power power-quick
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
@@ -48,6 +48,7 @@ help:
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
 	@echo 'make lint          formatting, rooms, function lengths'
+	@echo 'make prove         no undefined behaviour: proved by Frama-C (5 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
@@ -231,6 +232,11 @@ size:
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
 	@tests/tables.sh
+
+# Frama-C shows that what reads hostile bytes has no undefined behaviour
+prove:
+	@tests/deps.sh $(PACKAGES) frama-c-base why3 cvc4
+	@tests/prove/prove.sh $(B)
 
 lint:
 	@tests/deps.sh clang-format universal-ctags
