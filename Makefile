@@ -235,7 +235,7 @@ tables:
 
 # Frama-C shows that what reads hostile bytes has no undefined behaviour
 prove:
-	@tests/deps.sh $(PACKAGES) frama-c-base why3 cvc4
+	@tests/deps.sh $(PACKAGES) frama-c-base why3 cvc4 z3
 	@tests/prove/prove.sh $(B)
 
 lint:

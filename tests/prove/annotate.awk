@@ -8,11 +8,12 @@
 FILENAME ~ /\.acsl$/ {
     if (/^ *(#.*)?$/) next
     if ($1 == "function") {
-        name = $2; key = name; order[++keys] = key
+        name = $2; key = name
     } else if ($1 == "at") {
         text = $0; sub(/^ *at +/, "", text)
-        key = name "\n" text; order[++keys] = key
+        key = name "\n" text
     } else {
+        if (!(key in acsl)) order[++keys] = key
         sub(/^ +/, ""); acsl[key] = acsl[key] " " $0
     }
     next

@@ -1,6 +1,7 @@
 /* The command builder: verb, number and text in every order that has two
  * fields, in a buffer of any size, from a builder in any state. */
 #include "world.h"
+// eva -eva-split-return full
 // eva -eva-slevel 200 -eva-min-loop-unroll 40
 // eva -eva-slevel-function main:0,build:0,string:0
 // reach estls_at_begin estls_at_add_int estls_at_add_text estls_at_end

@@ -1,5 +1,6 @@
 /* The readers of fields, on every field of up to so many bytes.  That a field
  * is a part of its line is proved by WP. */
+// eva -eva-split-return full
 // eva -eva-slevel 300 -eva-min-loop-unroll 40
 // eva -eva-slevel-function main:0,read_field:0,read_marked:0
 // reach estls_at_uint estls_at_int estls_at_hex estls_at_range estls_at_text

@@ -17,6 +17,10 @@ shift
 export LC_ALL=C WHY3CONFIG="$out/why3.conf"
 passed=0 failed=0
 
+end() { kill $(jobs -rp) 2>/dev/null; }
+trap end EXIT
+trap 'exit 143' TERM INT HUP
+
 check() {
     if [ "$1" -eq 0 ]; then
         passed=$((passed + 1))
@@ -26,15 +30,16 @@ check() {
     fi
 }
 
-# copy DIR [SED]: the header with annotations into DIR, after a change if any
+# copy DIR ACSL [SED]: the header with annotations into DIR, after a change if
+# there is one to make
 copy() {
     mkdir -p "$1"
     cp estls.h "$1/plain.h"
-    if [ $# -gt 1 ]; then
-        sed -i "$2" "$1/plain.h"
-        ! cmp -s estls.h "$1/plain.h" || { echo "no change: $2" >&2; return 1; }
+    if [ $# -gt 2 ]; then
+        sed -i "$3" "$1/plain.h"
+        ! cmp -s estls.h "$1/plain.h" || { echo "no change: $3" >&2; return 1; }
     fi
-    awk -f $here/annotate.awk $here/*.acsl "$1/plain.h" >"$1/estls.h" &&
+    awk -f $here/annotate.awk "$here/$2.acsl" "$1/plain.h" >"$1/estls.h" &&
         sed '/^\/\*@/d' "$1/estls.h" | cmp - "$1/plain.h"
 }
 
@@ -57,10 +62,11 @@ eva() {
     frama "${machdep:-gcc_x86_64}" "$2" "$here/$1.c" -warn-invalid-pointer \
         -kernel-warn-key annot:missing-spec=abort -eva \
         -eva-no-show-progress -eva-no-alloc-returns-null \
-        -eva-alloc-builtin fresh -eva-split-return full \
+        -eva-alloc-builtin fresh \
         -eva-slevel-merge-after-loop @all $options \
         -then -report-csv "$2/$1.csv" >"$2/$1.log" 2>&1 &&
-        awk -F '\t' -v name="$1" 'NR > 1 && $6 !~ /^(Valid|Dead|Considered)/ {
+        awk -F '\t' -v name="$1" 'NR > 1 && $1 !~ /^FRAMAC_SHARE/ &&
+            $6 !~ /^(Valid|Dead|Considered)/ {
             print name, $4 ": " $7 }' "$2/$1.csv" | sort -u >"$2/$1.alarms"
 }
 
@@ -96,8 +102,8 @@ judge() {
 wp() {
     printf '#define ESTLS_NO_TLS\n#define ESTLS_IMPLEMENTATION\n%s\n' \
         '#include "estls.h"' >"$1/wp.c"
-    frama gcc_x86_64 "$1" "$1/wp.c" -wp -wp-rte -wp-prover cvc4 -wp-par 2 \
-        -wp-timeout 120 -wp-fct "$2" >"$1/wp.log" 2>&1
+    frama gcc_x86_64 "$1" "$1/wp.c" -wp -wp-rte -wp-prover cvc4,z3 -wp-par 2 \
+        -wp-timeout 60 -wp-fct "$2" >"$1/wp.log" 2>&1
 }
 
 # All goals of a run are proved, and there are some.
@@ -106,11 +112,11 @@ proved() {
         END { exit !n || bad > 0 }' "$1/wp.log"
 }
 
-contracts=$(sed -n 's/^function //p' $here/*.acsl | sort -u | paste -sd ,)
+contracts=$(sed -n 's/^function //p' $here/wp.acsl | sort -u | paste -sd ,)
 
 # -- all ----------------------------------------------------------------------
 
-copy "$out" || exit 1
+copy "$out" eva && copy "$out/wp" wp || exit 1
 why3 config detect >/dev/null 2>&1
 harnesses=("$@")
 [ $# -gt 0 ] || for each in "$here"/*.c; do
@@ -125,19 +131,21 @@ wait
 for each in "${harnesses[@]}"; do judge "$each"; done
 
 if [ $# -eq 0 ]; then
-    wp "$out" "$contracts"
-    grep -E '^\[wp\] .*Goal .* : (Timeout|Unknown|Failed|Step)|^\[wp\] \[(Failed|Timeout|Unknown)\]' "$out/wp.log"
+    wp "$out/wp" "$contracts"
+    grep -E '^\[wp\] .*Goal .* : (Timeout|Unknown|Failed|Step)|^\[wp\] \[(Failed|Timeout|Unknown)\]' "$out/wp/wp.log"
     echo "WP: $(tr ',' '\n' <<<"$contracts" | wc -l) functions," \
-        "$(sed -n 's/^\[wp\] Proved goals: */goals proved: /p' "$out/wp.log")"
-    proved "$out"
-    check $? "WP: goals that are not proved; see $out/wp.log"
+        "$(sed -n 's/^\[wp\] Proved goals: */goals proved: /p' "$out/wp/wp.log")"
+    proved "$out/wp"
+    check $? "WP: goals that are not proved; see $out/wp/wp.log"
 
     # seeded faults: Eva and WP must see them
-    copy "$out/seed" 's/if (n + 1 >= cap || (n + 1) >> 15)/if (n >= cap || n >> 15)/' &&
+    copy "$out/seed" eva \
+        's/if (n + 1 >= cap || (n + 1) >> 15)/if (n >= cap || n >> 15)/' &&
         eva fields "$out/seed" && [ -s "$out/seed/fields.alarms" ] &&
         comm -23 "$out/seed/fields.alarms" "$out/fields.alarms" | grep -q estls_at_text
     check $? "Eva does not see an off-by-one in estls_at_text"
-    copy "$out/seed" "s/p += \*p == '\\\\\\\\' && p + 1 != end;/p += *p == '\\\\\\\\';/" &&
+    copy "$out/seed" wp \
+        "s/p += \*p == '\\\\\\\\' && p + 1 != end;/p += *p == '\\\\\\\\';/" &&
         wp "$out/seed" estls_at_field && grep -q 'Proved goals' "$out/seed/wp.log" &&
         ! proved "$out/seed"
     check $? "WP does not see an off-by-one in estls_at_field"
