@@ -39,7 +39,7 @@ SUM = tests/sum.sh
 
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
 .PHONY: test-deps programs power power-quick fuzz fuzz-deep fuzz-corpus
-.PHONY: coverage soak
+.PHONY: coverage soak prove
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
@@ -58,6 +58,7 @@ help:
 	@echo 'make lint          style, clang-tidy, cppcheck, MISRA, analysers (4 min)'
 	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
 	@echo 'make soak          10,000 sessions with random faults (2 min)'
+	@echo 'make prove         no undefined behaviour: proved by Frama-C (5 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
@@ -305,6 +306,11 @@ soak:
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
 	@tests/tables.sh
+
+# Frama-C shows that what reads hostile bytes has no undefined behaviour
+prove:
+	@tests/deps.sh $(PACKAGES) frama-c-base why3 cvc4 z3
+	@tests/prove/prove.sh $(B)
 
 lint:
 	@tests/deps.sh $(PACKAGES) clang-format universal-ctags clang \

@@ -2210,7 +2210,7 @@ ESTLS_API int estls_at_text(const estls_span *field, char *dst, size_t cap)
         if (n + 1 >= cap || (n + 1) >> 15) { return ESTLS_E_SPACE; }
         dst[n++] = *p;
     }
-    if (quoted && p + 1 != end) { return ESTLS_E_PROTO; }
+    if (quoted && end - p != 1) { return ESTLS_E_PROTO; }
     if (n >= cap) { return ESTLS_E_SPACE; }
     dst[n] = 0;
     return (int)n;
