@@ -58,7 +58,7 @@ help:
 	@echo 'make lint          style, clang-tidy, cppcheck, MISRA, analysers (4 min)'
 	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
 	@echo 'make soak          10,000 sessions with random faults (2 min)'
-	@echo 'make prove         no undefined behaviour: proved by Frama-C (5 min)'
+	@echo 'make prove         Frama-C on what reads hostile bytes; not complete yet'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
