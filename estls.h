@@ -6552,11 +6552,13 @@ static int estlsi_tx_powered(estlsi_tx_model *m, const estlsi_tx_piece *f)
 {
     const uint32_t d1 = m->d1;
     const uint32_t d2 = m->d2;
-    const uint32_t ir = m->z / (m->rest - m->node) << m->shift;
-    uint32_t end = ir;
     uint8_t passes = m->cell.r1_mOhm || m->cell.r2_mOhm ? 2 : 1;
-    uint16_t v = 0;
+    uint16_t v = (uint16_t)(m->node < m->rest ? m->rest - m->node : 0);
+    uint32_t ir, end;
 
+    if (!v) { return 0; }
+    ir = m->z / v << m->shift;
+    end = ir;
     while (passes--) { /* the second knows how the current has risen */
         m->d1 = d1;
         m->d2 = d2;

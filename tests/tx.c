@@ -2112,6 +2112,30 @@ static void a_farad_carries_anything_short(void)
     CHECK(plan.lowest_mV >= 2890);
 }
 
+/* By rounding, a drained reservoir may come to rest as deep as the cell is. */
+static void no_voltage_left_is_a_collapse(void)
+{
+    static const estls_tx_segment drain[] = {{7812, 35353}, {23, 3},
+                                             {1, 464},      {573957, 47},
+                                             {801747, 1},   {114992, 1678816}};
+    estls_tx_cell cell;
+
+    start();
+    memset(&cell, 0, sizeof cell);
+    cell.mV = 1;
+    cell.r0_mOhm = 395767;
+    cell.r1_mOhm = 179276;
+    cell.tau1_us = 928715;
+    board.segment = drain;
+    board.segment_count = 6;
+    board.repeat = 8;
+    board.constant_power = 1;
+    board.nominal_mV = 2;
+    board.reservoir_mOhm = 3;
+    board.reservoir_nF = 1955553046;
+    CHECK_INT(estls_tx_predict(&cell, &board, 35048), 0);
+}
+
 /* -- the tick -------------------------------------------------------------- */
 
 static void a_hold_survives_the_wrap_of_the_tick(void)
@@ -2519,6 +2543,7 @@ int main(void)
     RUN(the_largest_of_everything);
     RUN(a_train_adds_up_in_a_large_reservoir);
     RUN(a_farad_carries_anything_short);
+    RUN(no_voltage_left_is_a_collapse);
     RUN(a_hold_survives_the_wrap_of_the_tick);
     RUN(waits_survive_the_wrap_of_the_tick);
     RUN(ageing_survives_the_wrap_of_the_tick);
