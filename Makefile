@@ -33,7 +33,7 @@ COV = -g -O1 -fprofile-instr-generate -fcoverage-mapping
 PLAIN = -g -O1
 
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
-.PHONY: coverage test-deps programs fuzz-tx power power-quick
+.PHONY: coverage mutants test-deps programs fuzz-tx power power-quick
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
@@ -49,7 +49,9 @@ help:
 	@echo 'make power-quick   the same with few cells, for CI (1 min)'
 	@echo 'make tables        writes the generated tables into README.md'
 	@echo 'make lint          style, clang-tidy, cppcheck, MISRA, analysers (4 min)'
-	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
+	@echo 'make coverage      lines and branches of estls.h that the tests take (4 min)'
+	@echo 'make mutants       small faults in estls.h: do the tests notice? (25 min)'
+	@echo 'make mutants MUTANTS=15   some of them, that SEED picks, for CI (3 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
@@ -242,6 +244,11 @@ coverage:
 	@tests/deps.sh $(TEST_PACKAGES) llvm jq
 	@$(MAKE) -s --no-print-directory -j2 $(COVERED) $(PKI)/done
 	@tests/coverage.sh $(B) $(PKI)
+
+mutants:
+	@tests/deps.sh $(PACKAGES) universal-ctags
+	@$(MAKE) -s --no-print-directory $(PKI)/done
+	@tests/mutants.sh $(B) $(PKI) $(if $(MUTANTS),$(MUTANTS) $(SEED))
 
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)
