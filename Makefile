@@ -39,7 +39,7 @@ SUM = tests/sum.sh
 
 .PHONY: help demo test test-servers cross mcu mcu-units size bench tables lint format clean
 .PHONY: test-deps programs power power-quick fuzz fuzz-deep fuzz-corpus
-.PHONY: coverage soak prove
+.PHONY: coverage mutants soak prove
 
 help:
 	@echo 'make demo          a mail over STARTTLS through an emulated modem'
@@ -59,6 +59,7 @@ help:
 	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
 	@echo 'make soak          10,000 sessions with random faults (2 min)'
 	@echo 'make prove         Frama-C on what reads hostile bytes; not complete yet'
+	@echo 'make mutants       small faults in estls.h: do the tests notice? (25 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
 
@@ -302,6 +303,11 @@ soak:
 	@tests/deps.sh $(PACKAGES)
 	@$(MAKE) -s --no-print-directory $(B)/fast/soak $(PKI)/done
 	@tests/soak.sh $(B) $(PKI) $(SOAK) $(SEED)
+
+mutants:
+	@tests/deps.sh $(PACKAGES) universal-ctags
+	@$(MAKE) -s --no-print-directory $(PKI)/done
+	@tests/mutants.sh $(B) $(PKI) $(if $(MUTANTS),$(MUTANTS) $(SEED))
 
 tables:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES)

@@ -582,6 +582,9 @@ static void test_init(void)
     CHECK_INT(estls_at_init(&at, estls_at_esp(), line, 0), ESTLS_E_SPACE);
     CHECK_INT(estls_at_init(&at, estls_at_esp(), NULL, 16), ESTLS_E_ARG);
     CHECK_INT(estls_at_init(&at, NULL, line, 16), ESTLS_E_ARG);
+    /* more than it can count; of 17 bits it would keep 1 */
+    CHECK_INT(estls_at_init(&at, estls_at_esp(), line, 0x8001), ESTLS_OK);
+    CHECK_INT(at.cap, 0x7fff);
 }
 
 /* After a resync the rest of the line is dropped, whatever it was. */
@@ -781,6 +784,33 @@ static void test_finals_are_never_forged(void)
     }
 }
 
+/* What is nearly a line that says something, and a line that is all prefix. */
+static void test_near_misses(void)
+{
+    char line[64];
+    estls_at_event ev;
+    estls_at at;
+
+    CHECK_INT(estls_at_init(&at, estls_at_esp(), line, sizeof line), ESTLS_OK);
+    at.expect = "+X:";
+    (void)estls_at_feed(&at, "+X:\r\n", 5, &ev);
+    CHECK_INT(ev.kind, ESTLS_AT_LINE);
+    (void)estls_at_feed(&at, "+X\r\n", 4, &ev);
+    CHECK_INT(ev.kind, ESTLS_AT_URC);
+    (void)estls_at_feed(&at, "1,CLOSED\r\n", 10, &ev);
+    CHECK_INT(ev.tag, ESTLS_AT_CLOSED);
+    (void)estls_at_feed(&at, "1;CLOSED\r\n", 10, &ev);
+    CHECK_INT(ev.tag, 0);
+    (void)estls_at_feed(&at, "Recv 5 bytes\r\n", 14, &ev);
+    CHECK_INT(ev.number, 5);
+    (void)estls_at_feed(&at, "Recv   5\r\n", 10, &ev);
+    CHECK_INT(ev.number, 5);
+    (void)estls_at_feed(&at, "Recv 5x bytes\r\n", 15, &ev);
+    CHECK(ev.tag == ESTLS_AT_TAKEN && ev.number == 0xffffffffu);
+    (void)estls_at_feed(&at, "Recv \r\n", 7, &ev);
+    CHECK(ev.tag == ESTLS_AT_TAKEN && ev.number == 0xffffffffu);
+}
+
 int main(void)
 {
     RUN(test_init);
@@ -788,6 +818,7 @@ int main(void)
     RUN(test_every_cut);
     RUN(test_random_chunks);
     RUN(test_urc_at_every_boundary);
+    RUN(test_near_misses);
     RUN(test_two_parsers);
     RUN(test_hostile_lengths);
     RUN(test_hostile_ids);

@@ -157,6 +157,60 @@ static void arguments(void)
     rig_end(&r);
 }
 
+/* Zeroed, lost, busy: whatever is called says so and does nothing. */
+static void misused(void)
+{
+    estls_io stream;
+
+    memset(&l, 0, sizeof l);
+    CHECK_INT(estls_link_step(&l), ESTLS_E_STATE);
+    CHECK_INT(estls_link_join(&l), ESTLS_E_STATE);
+    CHECK_INT(estls_link_clock(&l), ESTLS_E_STATE);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 0), ESTLS_E_STATE);
+    CHECK_INT(estls_link_hangup(&l, 0), ESTLS_E_STATE);
+    CHECK_INT(estls_link_io(&l, 0, &stream), ESTLS_E_ARG);
+    CHECK_INT(estls_link_time(&l), 0);
+    begin(2, 0, 1);
+    CHECK_INT(estls_link_dial(&l, "", 25, 0), ESTLS_E_ARG);
+    CHECK_INT(estls_link_dial(&l, "host", 25, ESTLS_LINKS), ESTLS_E_ARG);
+    CHECK_INT(estls_link_hangup(&l, ESTLS_LINKS), ESTLS_E_ARG);
+    dial(0);
+    settle();
+    CHECK_INT(io[0].write(io[0].user, "x", 0), 0);
+    CHECK_INT(estls_link_dial(&l, "host", 25, 1), ESTLS_OK);
+    CHECK_INT(estls_link_join(&l), ESTLS_BUSY);
+    CHECK_INT(estls_link_clock(&l), ESTLS_BUSY);
+    rig_end(&r);
+}
+
+/* Names that a command cannot hold, or that are none. */
+static void bad_names(void)
+{
+    char name[34];
+
+    rig_init(&r, 2, "ec");
+    r.d.uart.read = NULL;
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_E_ARG);
+    world_open(&r.w, &r.modem, &r.server);
+    r.d.uart = r.w.uart;
+    r.d.ssid = name;
+    memset(name, 'n', sizeof name);
+    name[33] = 0;
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_E_ARG);
+    name[32] = 0;
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_OK);
+    name[5] = 0x7f;
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_E_ARG);
+    name[5] = '\n';
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_E_ARG);
+    name[0] = 0;
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_E_ARG);
+    r.d.ssid = NULL;
+    r.d.password = name; /* an open network's */
+    CHECK_INT(estls_link_open(&l, &r.d), ESTLS_OK);
+    rig_end(&r);
+}
+
 /* More than the modem takes at once leaves in pieces. */
 static void long_write(void)
 {
@@ -179,6 +233,10 @@ static void long_write(void)
 
 static struct {
     const char *dialled; /* its answer to CIPSTART */
+    const char *asked;   /* to CWJAP?; null: OK */
+    const char *joined;  /* to CWJAP=; null: OK */
+    unsigned joins;
+    uint8_t mute;
     char out[256];
     size_t len, off;
     uint32_t now;
@@ -203,6 +261,14 @@ static int canned_write(void *user, const void *src, size_t len)
     if (len > 11 && memcmp(src, "AT+CIPSTART", 11) == 0) {
         answer = canned.dialled;
     }
+    if (len > 9 && memcmp(src, "AT+CWJAP?", 9) == 0 && canned.asked) {
+        answer = canned.asked;
+    }
+    if (len > 9 && memcmp(src, "AT+CWJAP=", 9) == 0) {
+        canned.joins++;
+        if (canned.joined) { answer = canned.joined; }
+    }
+    if (canned.mute) { answer = ""; }
     canned.off = 0;
     canned.len = strlen(answer);
     memcpy(canned.out, answer, canned.len);
@@ -215,24 +281,93 @@ static uint32_t canned_tick(void *user)
     return canned.now += 10;
 }
 
-static int canned_dial(const char *answer)
+static int canned_finish(int rc)
 {
     int steps = 100000;
-    int rc;
 
+    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {}
+    CHECK(steps > 0);
+    return rc ? rc : estls_link_step(&l);
+}
+
+static int canned_open(void)
+{
     memset(&canned, 0, sizeof canned);
-    canned.dialled = answer;
     rig_init(&r, 1, "ec");
     r.d.push = 1;
     r.d.uart.read = canned_read;
     r.d.uart.write = canned_write;
     r.d.uart.tick = canned_tick;
-    rc = estls_link_open(&l, &r.d);
-    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {}
-    rc = rc ? rc : estls_link_dial(&l, "host", 25, 0);
-    while (!rc && estls_link_step(&l) == ESTLS_BUSY && steps--) {}
-    CHECK(steps > 0);
-    return rc ? rc : estls_link_step(&l);
+    return canned_finish(estls_link_open(&l, &r.d));
+}
+
+static int canned_dial(const char *answer)
+{
+    CHECK_INT(canned_open(), ESTLS_OK);
+    canned.dialled = answer;
+    return canned_finish(estls_link_dial(&l, "host", 25, 0));
+}
+
+static int canned_join(const char *asked, const char *joined)
+{
+    CHECK_INT(canned_open(), ESTLS_OK);
+    canned.asked = asked;
+    canned.joined = joined;
+    r.d.ssid = "net";
+    return canned_finish(estls_link_join(&l));
+}
+
+/* A modem that does not answer is given up, at setup too. */
+static void mute(void)
+{
+    CHECK_INT(canned_open(), ESTLS_OK);
+    canned.mute = 1;
+    CHECK_INT(canned_finish(estls_link_open(&l, &r.d)), ESTLS_E_TIMEOUT);
+}
+
+/* Two minutes, where the description says nothing. */
+static void default_deadline(void)
+{
+    uint32_t t0;
+
+    CHECK_INT(canned_open(), ESTLS_OK);
+    canned.dialled = "";
+    r.d.timeout_ms = 0;
+    t0 = canned.now;
+    CHECK_INT(canned_finish(estls_link_dial(&l, "host", 25, 0)),
+              ESTLS_E_TIMEOUT);
+    CHECK(canned.now - t0 >= 120000 && canned.now - t0 < 121000);
+}
+
+/* A modem that is in the network is left there; one in another, whose name is
+ * longer, cut or unreadable, joins ours. */
+static void join_answers(void)
+{
+    static const char *const others[] = {
+        "+CWJAP:\"net2\",\"02:00:00:00:00:01\"\r\n\r\nOK\r\n",
+        "+CWJAP:\"ne\"\r\n\r\nOK\r\n",
+        "+CWJAP:\"net\r\n\r\nOK\r\n",
+        "+CWJAP:\r\n\r\nOK\r\n",
+        "No AP\r\n\r\nOK\r\n",
+        "\r\nERROR\r\n",
+        "+CWJAP:\"a name that is longer than 32 bytes\"\r\n\r\nOK\r\n"};
+    size_t i;
+
+    CHECK_INT(canned_join("+CWJAP:\"net\",\"02:00:00:00:00:01\",6,-52\r\n"
+                          "\r\nOK\r\n",
+                          NULL),
+              ESTLS_OK);
+    CHECK_INT(canned.joins, 0);
+    for (i = 0; i < sizeof others / sizeof others[0]; i++) {
+        check_note = others[i];
+        CHECK_INT(canned_join(others[i], NULL), ESTLS_OK);
+        CHECK_INT(canned.joins, 1);
+    }
+    check_note = "";
+    CHECK_INT(canned_join(NULL, "+CWJAP:3\r\n\r\nFAIL\r\n"), ESTLS_E_NETWORK);
+    CHECK_INT(l.at.code, 3);
+    CHECK_INT(canned_join(NULL, "\r\nFAIL\r\n"), ESTLS_E_NETWORK);
+    CHECK_INT(canned_join(NULL, ""), ESTLS_E_TIMEOUT);
 }
 
 /* A server may greet before the modem has said that the link is open. */
@@ -515,9 +650,14 @@ int main(int argc, char **argv)
     rig_pki(argc > 1 ? argv[1] : "build/pki");
     RUN(all_five);
     RUN(arguments);
+    RUN(misused);
+    RUN(bad_names);
     RUN(long_write);
     RUN(greeting_before_ok);
     RUN(dial_answers);
+    RUN(join_answers);
+    RUN(mute);
+    RUN(default_deadline);
     RUN(knobs_wait_and_are_waited_for);
     RUN(knobs_during_a_mail);
     RUN(knob_unanswered);

@@ -93,6 +93,10 @@ static void large_buffer(void)
     rig_init(&r, 2, "rsa");
     r.d.iobuf_cap = sizeof r.iobuf;
     twice();
+    /* 8192, of which there is no fragment */
+    rig_init(&r, 2, "ec");
+    r.d.iobuf_cap = 9000;
+    twice();
 }
 
 /* Without room behind the record the flight's records go one by one. */
@@ -917,6 +921,7 @@ static void forgotten(void)
     static char long_name[300];
     static const br_rsa_public_key weak = {r.iobuf, 128, r.iobuf, 3};
     static br_x509_pkey weak_pin;
+    static br_x509_trust_anchor weak_anchor;
 
     memset(long_name, 'a', sizeof long_name - 1);
     REFUSED(line, NULL, ESTLS_E_ARG);
@@ -925,6 +930,7 @@ static void forgotten(void)
     REFUSED(iobuf_cap, ESTLS_IOBUF_MIN - 1, ESTLS_E_SPACE);
     REFUSED(iobuf_cap, 0x8000, ESTLS_E_SPACE);
     REFUSED(obuf, r.obuf, ESTLS_E_SPACE);
+    REFUSED(client_name, "[192.0.2.1", ESTLS_E_ARG);
     REFUSED(host, NULL, ESTLS_E_NAME);
     REFUSED(host, "", ESTLS_E_NAME);
     REFUSED(host, "192.0.2.1", ESTLS_E_NAME);
@@ -947,6 +953,9 @@ static void forgotten(void)
     REFUSED(trust, estls_pin, ESTLS_E_TRUST); /* without a pin */
     REFUSED(entropy, NULL, ESTLS_E_ENTROPY);
     REFUSED(unix_time, NULL, ESTLS_E_CLOCK);
+    weak_anchor.pkey.key_type = BR_KEYTYPE_RSA;
+    weak_anchor.pkey.key.rsa = weak;
+    REFUSED(anchors, (r.d.anchor_count = 1, &weak_anchor), ESTLS_E_TRUST);
     weak_pin.key_type = BR_KEYTYPE_RSA;
     weak_pin.key.rsa = weak;
     rig_init(&r, 2, "ec");
@@ -990,6 +999,149 @@ static void bad_sources(void)
     CHECK_INT(open_only(), ESTLS_E_CLOCK);
     CHECK_INT(r.w.uart_tx, 0);
     rig_end(&r);
+}
+
+/* An output buffer that is longer than its bound. */
+static void output_too_long(void)
+{
+    static uint8_t obuf[0x8000];
+
+    rig_init(&r, 2, "ec");
+    r.d.obuf = obuf;
+    r.d.obuf_cap = 0x8000;
+    CHECK_INT(open_only(), ESTLS_E_SPACE);
+    rig_end(&r);
+}
+
+/* -- the rooms below by themselves ------------------------------------------- */
+
+static estls_starttls below;
+
+static int below_open(const estls_io *io)
+{
+    rig_init(&r, RIG_DIRECT, "ec");
+    world_open(&r.w, NULL, &r.server);
+    r.d.uart = r.w.uart;
+    return estls_starttls_open(&below, &r.d, io ? io : &r.d.uart);
+}
+
+static int below_run(void)
+{
+    int steps = 20000;
+    int rc = ESTLS_BUSY;
+
+    while (rc == ESTLS_BUSY && steps--) {
+        rc = estls_starttls_step(&below);
+        world_idle(&r.w);
+    }
+    return rc;
+}
+
+static int below_close(void)
+{
+    int steps = 20000;
+    int rc = ESTLS_BUSY;
+
+    while (rc == ESTLS_BUSY && steps--) {
+        rc = estls_tls_close(&below.tls);
+        world_idle(&r.w);
+    }
+    return rc;
+}
+
+/* The preamble over a stream of the application's own, with no session. */
+static void starttls_alone(void)
+{
+    char reply[256];
+    int steps = 20000;
+    int n = 0;
+
+    CHECK_INT(below_open(NULL), ESTLS_BUSY);
+    CHECK_INT(estls_tls_read(&below.tls, reply, 1), ESTLS_E_STATE);
+    CHECK_INT(estls_tls_write(&below.tls, "x", 1), ESTLS_E_STATE);
+    CHECK_INT(below_run(), ESTLS_OK);
+    CHECK_INT(estls_tls_write(&below.tls, "x", 0), 0);
+    CHECK_INT(estls_tls_write(&below.tls, "NOOP\r\n", 6), 6);
+    while (n == 0 && steps--) {
+        CHECK_INT(estls_tls_read(&below.tls, reply, 0), 0);
+        n = estls_tls_read(&below.tls, reply, sizeof reply);
+        world_idle(&r.w);
+    }
+    CHECK(n > 4 && memcmp(reply, "250 ", 4) == 0);
+    CHECK_INT(estls_tls_close(&below.tls), ESTLS_BUSY);
+    CHECK_INT(estls_tls_step(&below.tls), ESTLS_E_STATE);
+    CHECK_INT(estls_tls_read(&below.tls, reply, 1), ESTLS_E_STATE);
+    CHECK_INT(estls_tls_write(&below.tls, "x", 1), ESTLS_E_STATE);
+    CHECK_INT(below_close(), ESTLS_OK);
+    CHECK_INT(estls_tls_step(&below.tls), ESTLS_E_STATE);
+    CHECK(!world_heard(&r.w, "NOOP"));
+    CHECK(rig_zero(&below.tls.client, sizeof below.tls.client));
+    rig_end(&r);
+}
+
+static int fails_oddly(void *user, void *dst, size_t cap)
+{
+    (void)user;
+    (void)dst;
+    (void)cap;
+    return -100; /* no error of this library */
+}
+
+static void starttls_refused(void)
+{
+    estls_io io;
+
+    CHECK_INT(below_open(NULL), ESTLS_BUSY);
+    CHECK_INT(estls_starttls_open(&below, &r.d, NULL), ESTLS_E_ARG);
+    CHECK(rig_zero(&below, sizeof below));
+    CHECK_INT(estls_tls_open(&below.tls, &r.d, NULL), ESTLS_E_ARG);
+    io = r.d.uart;
+    io.tick = NULL;
+    CHECK_INT(estls_starttls_open(&below, &r.d, &io), ESTLS_E_ARG);
+    CHECK_INT(estls_tls_open(&below.tls, &r.d, &io), ESTLS_E_ARG);
+    r.unix_time = 0;
+    CHECK_INT(estls_starttls_open(&below, &r.d, &r.d.uart), ESTLS_E_CLOCK);
+    CHECK_INT(estls_tls_open(&below.tls, &r.d, &r.d.uart), ESTLS_E_CLOCK);
+    CHECK(rig_zero(&below, sizeof below));
+    CHECK_INT(estls_starttls_step(&below), ESTLS_E_STATE);
+    CHECK_INT(estls_tls_step(&below.tls), ESTLS_E_STATE);
+    CHECK_INT(estls_tls_close(&below.tls), ESTLS_E_STATE);
+    rig_end(&r);
+    CHECK_INT(below_open(NULL), ESTLS_BUSY);
+    below.tls.io.read = fails_oddly;
+    CHECK_INT(below_run(), ESTLS_E_IO);
+    CHECK_INT(estls_starttls_step(&below), ESTLS_E_IO);
+    CHECK_INT(estls_tls_step(&below.tls), ESTLS_E_IO);
+    rig_end(&r);
+}
+
+/* MySQL's greeting must be one: its length below 512, its number 0, the
+ * version of the protocol 10. */
+static void mysql_header(void)
+{
+    static const uint8_t bad[][5] = {{1, 2, 0, 0, 10},
+                                     {90, 0, 1, 0, 10},
+                                     {90, 0, 0, 1, 10},
+                                     {90, 0, 0, 0, 9}};
+    struct smtpd_step step = {{0, 0}, {0, 0}, SMTPD_START_TLS, 0, 0};
+    char greeting[600];
+    size_t i;
+
+    for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        memset(greeting, 0xff, sizeof greeting);
+        memcpy(greeting, bad[i], 5);
+        greeting[5] = 0;
+        step.reply.bytes = greeting;
+        step.reply.len = 4u + bad[i][0] + bad[i][1] * 256u;
+        rig_init(&r, RIG_DIRECT, "ec");
+        r.d.proto = estls_mysql;
+        r.d.timeout_ms = 2000;
+        r.server.script = &step;
+        r.server.step_count = 1;
+        CHECK_INT(rig_connect(&r), ESTLS_E_PROTO);
+        CHECK_INT(rig_close(&r), ESTLS_E_PROTO);
+        rig_end(&r);
+    }
 }
 
 static void wrong_objects(void)
@@ -1554,6 +1706,10 @@ int main(int argc, char **argv)
     RUN(forgotten);
     RUN(forgotten_io);
     RUN(bad_sources);
+    RUN(output_too_long);
+    RUN(starttls_alone);
+    RUN(starttls_refused);
+    RUN(mysql_header);
     RUN(wrong_objects);
     RUN(closed_early);
     RUN(hangs_up_at_once);
