@@ -454,6 +454,10 @@ static void test_dead_modem(void)
     end("A E_TIMEOUT\nB E_TIMEOUT\n");
     estls_at_abort(&engine, &c);
     CHECK_INT(estls_at_step(&engine), ESTLS_OK);
+    submit(&a); /* aborted before anything of it can leave */
+    estls_at_abort(&engine, &a);
+    CHECK_INT(estls_at_step(&engine), ESTLS_OK);
+    CHECK_INT(modem.wrong, 0);
 }
 
 static void test_probe_is_repeated(void)
@@ -1039,6 +1043,7 @@ static void test_submit_refused(void)
     refuse_submit("AT+A\r", 5, ESTLS_AT_PLAIN);
     refuse_submit("AT+A\n", 5, ESTLS_AT_PLAIN);
     refuse_submit("AT+A\n\r", 6, ESTLS_AT_PLAIN);
+    refuse_submit("AT+A\r\r", 6, ESTLS_AT_PLAIN);
     refuse_submit("AT\r\nAT\r\n", 8, ESTLS_AT_PLAIN);
     refuse_submit("AT\nAT\r\n", 7, ESTLS_AT_PLAIN);
     refuse_submit("AT\rAT\r\n", 7, ESTLS_AT_PROMPTS);
@@ -1185,6 +1190,17 @@ static void test_escape(void)
     CHECK_TEXT(trace, "");
     settle(1000);
     end("A OK\nB OK\n");
+}
+
+static void test_escape_that_never_leaves(void)
+{
+    static const row script[] = {{0, 0, 0}};
+
+    begin(script);
+    escape(&a);
+    modem.deaf = 1;
+    settle(2 * GUARD_MS + 1000);
+    end("A E_TIMEOUT\n");
 }
 
 /* Nothing answers +++: a late OK must not shorten the silence behind it. */
@@ -1375,6 +1391,7 @@ static void all(void)
     RUN(test_abort_and_submit_inside_reset);
     RUN(test_reset_during_probes);
     RUN(test_escape);
+    RUN(test_escape_that_never_leaves);
     RUN(test_escape_and_stray_ok);
     RUN(test_escape_after_timeout);
     RUN(test_write_fails);

@@ -219,6 +219,7 @@ static const FLASH range ranges[] = {
     {"(3-20", ESTLS_E_PROTO, 0, 0},
     {"3-20)", ESTLS_E_PROTO, 0, 0},
     {"3", ESTLS_E_PROTO, 0, 0},
+    {"3:20", ESTLS_E_PROTO, 0, 0},
     {"-", ESTLS_E_PROTO, 0, 0},
     {"3-", ESTLS_E_PROTO, 0, 0},
     {"-3", ESTLS_E_PROTO, 0, 0},

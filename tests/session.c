@@ -1614,6 +1614,143 @@ static void closed_within_a_record(void)
     }
 }
 
+static int path_rc;
+static estls_saved kept;
+
+static int path_ends(void *user, void *dst, size_t cap)
+{
+    (void)user;
+    if (path_rc <= 0) { return path_rc; }
+    path_rc--;
+    if (path_rc || !cap) { return 0; }
+    *(char *)dst = 0;
+    return 1;
+}
+
+/* TLS alone, until the path below it ends with rc; at the rc-th read, there is
+ * a byte that no record begins with. */
+static int path_fails(const estls_proto *(*proto)(void), int rc)
+{
+    int result = ESTLS_BUSY;
+    int steps = 100;
+
+    rig_init(&r, RIG_DIRECT, "ec");
+    world_open(&r.w, NULL, &r.server);
+    r.d.uart = r.w.uart;
+    r.d.saved = &kept;
+    r.d.proto = proto;
+    path_rc = rc;
+    CHECK_INT(estls_tls_open(&below.tls, &r.d, &r.d.uart), ESTLS_OK);
+    below.tls.io.read = path_ends;
+    while (result == ESTLS_BUSY && steps--) {
+        result = estls_tls_step(&below.tls);
+    }
+    rig_end(&r);
+    return result;
+}
+
+/* A saved session outlives a bad path, and nothing else. */
+static void a_bad_path_keeps_the_session(void)
+{
+    static const struct {
+        int says;
+        int rc;
+    } rows[] = {{ESTLS_E_IO, ESTLS_E_IO},
+                {ESTLS_E_TIMEOUT, ESTLS_E_TIMEOUT},
+                {ESTLS_E_MODEM, ESTLS_E_MODEM},
+                {ESTLS_E_NETWORK, ESTLS_E_NETWORK},
+                {ESTLS_E_CLOSED, ESTLS_E_TRUNCATED},
+                {ESTLS_E_TRUNCATED, ESTLS_E_TRUNCATED},
+                {ESTLS_E_POWER, ESTLS_E_POWER},
+                {1, ESTLS_E_INJECTED}};
+    static estls_saved saved;
+    size_t i;
+
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.saved = &kept;
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+    saved = kept;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CHECK_INT(path_fails(estls_smtp, rows[i].says), rows[i].rc);
+        CHECK(memcmp(&kept, &saved, sizeof saved) == 0);
+    }
+    CHECK_INT(path_fails(estls_direct, 1), ESTLS_E_PROTO);
+    CHECK(memcmp(&kept, &saved, sizeof saved) == 0); /* it was not its own */
+    CHECK_INT(path_fails(estls_smtp, 9), ESTLS_E_PROTO);
+    CHECK(rig_zero(&kept, sizeof kept));
+}
+
+/* All that a name may be made of. */
+static void host_characters(void)
+{
+    static const char *const good[] = {"A-b_C.example", "x", "Z9"};
+    static const char *const bad[] = {"a@b", "a[b", "a`b", "a{b", "a/b", "a;b"};
+    size_t i;
+
+    for (i = 0; i < sizeof good / sizeof good[0]; i++) {
+        rig_init(&r, RIG_DIRECT, "ec");
+        world_open(&r.w, NULL, &r.server);
+        r.d.uart = r.w.uart;
+        r.d.host = good[i];
+        CHECK_INT(estls_tls_open(&below.tls, &r.d, &r.d.uart), ESTLS_OK);
+        rig_end(&r);
+    }
+    for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        rig_init(&r, RIG_DIRECT, "ec");
+        world_open(&r.w, NULL, &r.server);
+        r.d.uart = r.w.uart;
+        r.d.host = bad[i];
+        CHECK_INT(estls_tls_open(&below.tls, &r.d, &r.d.uart), ESTLS_E_ARG);
+        rig_end(&r);
+    }
+}
+
+/* A reply may end where its code does (RFC 5321 4.2). */
+static void bare_code(void)
+{
+    static const struct smtpd_step steps[] = {
+        {{0, 0}, {"220\r\n", 5}, SMTPD_CONTINUE, 0, 0},
+        {{"EHLO ", 5}, {"250\r\n", 5}, SMTPD_CONTINUE, 0, '\n'}};
+
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.server.script = steps;
+    r.server.step_count = 2;
+    CHECK_INT(rig_connect(&r), ESTLS_E_NO_STARTTLS);
+    CHECK_INT(rig_close(&r), ESTLS_E_NO_STARTTLS);
+    rig_end(&r);
+}
+
+static int takes_nothing_more(void *user, const void *src, size_t len)
+{
+    (void)user;
+    (void)src;
+    (void)len;
+    return -1;
+}
+
+/* The last bytes of a record are left free; the write that finds only these
+ * sends what there is, and says so if that fails. */
+static void full_record_and_no_wire(void)
+{
+    static char much[20000];
+    int n;
+
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.iobuf_cap = sizeof r.iobuf;
+    world_open(&r.w, NULL, &r.server);
+    r.d.uart = r.w.uart;
+    CHECK_INT(estls_starttls_open(&below, &r.d, &r.d.uart), ESTLS_BUSY);
+    CHECK_INT(below_run(), ESTLS_OK);
+    n = estls_tls_write(&below.tls, much, sizeof much);
+    CHECK(n > 0);
+    below.tls.io.write = takes_nothing_more;
+    CHECK_INT(estls_tls_write(&below.tls, much, sizeof much), ESTLS_E_IO);
+    CHECK(rig_zero(&below.tls.client, sizeof below.tls.client));
+    rig_end(&r);
+}
+
 static const estls_proto *own_proto;
 
 static const estls_proto *own(void)
@@ -1641,6 +1778,12 @@ static void patterns(void)
                 {"x\0\0go ~now\0\0\0\0", "go nowhere, not now !\r\n", ESTLS_OK},
                 {"x\0\0go ~now\0\0\0\0", "go know\r\n", ESTLS_E_PROTO},
                 {"x\0\0go ~now\0\0\0\0", "go\r\n", ESTLS_E_PROTO},
+                {"x\0\0say '\0\0\0\0", "say \"\r\n", ESTLS_OK},
+                {"x\0\0say '\0\0\0\0", "say `\r\n", ESTLS_E_PROTO},
+                {"x\0\0@\0\0\0\0", "`\r\n", ESTLS_E_PROTO},
+                {"x\0\0a!\0\0\0\0", "a\r\n", ESTLS_OK},
+                {"x\0\0a?\0\0\0\0", "a\r\n", ESTLS_E_PROTO},
+                {"x\0\0<a\0\0\0\0", "  \r\n", ESTLS_E_PROTO},
                 {"x\0\0.\0!\0\0\0", "line\r\n.\r\n", ESTLS_OK},
                 {"x\0\0.\0!\0\0\0", "1 line\r\n.\r\n", ESTLS_E_PROTO},
                 {"x\0\0.\0?\0no|nay\0\0", "1\r\nnay: x\r\n", ESTLS_E_TIMEOUT},
@@ -1728,5 +1871,9 @@ int main(int argc, char **argv)
     RUN(a_writer_that_does_not_read);
     RUN(closed_within_a_record);
     RUN(patterns);
+    RUN(a_bad_path_keeps_the_session);
+    RUN(host_characters);
+    RUN(bare_code);
+    RUN(full_record_and_no_wire);
     return check_end();
 }
