@@ -1621,14 +1621,17 @@ static int path_ends(void *user, void *dst, size_t cap)
 {
     (void)user;
     if (path_rc <= 0) { return path_rc; }
-    path_rc--;
-    if (path_rc || !cap) { return 0; }
+    if (path_rc > 1) {
+        path_rc--;
+        return 0;
+    }
+    if (!cap) { return 0; }
     *(char *)dst = 0;
     return 1;
 }
 
-/* TLS alone, until the path below it ends with rc; at the rc-th read, there is
- * a byte that no record begins with. */
+/* TLS alone, until the path below it ends with rc; from the rc-th read on,
+ * there are bytes that no record begins with. */
 static int path_fails(const estls_proto *(*proto)(void), int rc)
 {
     int result = ESTLS_BUSY;
