@@ -235,6 +235,9 @@ static struct {
     const char *dialled; /* its answer to CIPSTART */
     const char *asked;   /* to CWJAP?; null: OK */
     const char *joined;  /* to CWJAP=; null: OK */
+    const char *pulled;  /* to the next CIPRECVDATA; null: ERROR */
+    const char *later;   /* to the one behind it */
+    const char *clock;   /* to CIPSNTPTIME? */
     unsigned joins;
     uint8_t mute;
     char out[256];
@@ -253,6 +256,13 @@ static int canned_read(void *user, void *dst, size_t cap)
     return (int)n;
 }
 
+static void canned_say(const char *text)
+{
+    canned.off = 0;
+    canned.len = strlen(text);
+    memcpy(canned.out, text, canned.len);
+}
+
 static int canned_write(void *user, const void *src, size_t len)
 {
     const char *answer = "\r\nOK\r\n";
@@ -268,10 +278,15 @@ static int canned_write(void *user, const void *src, size_t len)
         canned.joins++;
         if (canned.joined) { answer = canned.joined; }
     }
-    if (canned.mute) { answer = ""; }
-    canned.off = 0;
-    canned.len = strlen(answer);
-    memcpy(canned.out, answer, canned.len);
+    if (len > 15 && memcmp(src, "AT+CIPRECVDATA=", 15) == 0) {
+        answer = canned.pulled ? canned.pulled : "\r\nERROR\r\n";
+        canned.pulled = canned.later;
+        canned.later = NULL;
+    }
+    if (len > 15 && memcmp(src, "AT+CIPSNTPTIME?", 15) == 0) {
+        answer = canned.clock;
+    }
+    canned_say(canned.mute ? "" : answer);
     return (int)len;
 }
 
@@ -368,6 +383,119 @@ static void join_answers(void)
     CHECK_INT(l.at.code, 3);
     CHECK_INT(canned_join(NULL, "\r\nFAIL\r\n"), ESTLS_E_NETWORK);
     CHECK_INT(canned_join(NULL, ""), ESTLS_E_TIMEOUT);
+}
+
+/* While it joins, a modem may well lose the network that it was in. */
+static void joins_from_another_network(void)
+{
+    CHECK_INT(canned_join(NULL, "WIFI DISCONNECT\r\nWIFI CONNECTED\r\n"
+                                "WIFI GOT IP\r\n\r\nOK\r\n"),
+              ESTLS_OK);
+}
+
+/* One link is dialled, and payload of another comes. */
+static void payload_while_another_is_dialled(void)
+{
+    estls_io stream;
+    char got[8];
+    int i;
+
+    CHECK_INT(canned_open(), ESTLS_OK);
+    r.d.mux = 1;
+    CHECK_INT(canned_finish(estls_link_open(&l, &r.d)), ESTLS_OK);
+    canned.dialled = "0,CONNECT\r\n\r\nOK\r\n";
+    CHECK_INT(canned_finish(estls_link_dial(&l, "host", 25, 0)), ESTLS_OK);
+    CHECK_INT(estls_link_io(&l, 0, &stream), ESTLS_OK);
+    canned.dialled = "\r\n+IPD,0,3:abc1,CONNECT\r\n\r\nOK\r\n";
+    CHECK_INT(estls_link_dial(&l, "host", 25, 1), ESTLS_OK);
+    for (i = 0; i < 5; i++) { CHECK_INT(estls_link_step(&l), ESTLS_BUSY); }
+    CHECK_INT(stream.read(stream.user, got, sizeof got), 3);
+    CHECK_INT(canned_finish(ESTLS_OK), ESTLS_OK);
+}
+
+/* What a read says at last. */
+static int read_some(const estls_io *stream, void *dst, size_t cap)
+{
+    int steps = 100;
+    int n = 0;
+
+    while (!n && steps--) { n = stream->read(stream->user, dst, cap); }
+    return n;
+}
+
+/* What the modem still holds when the peer has closed is not lost, also if
+ * nobody has announced it. */
+static void pulls_what_was_left_at_the_end(void)
+{
+    estls_io stream;
+    char got[8];
+
+    CHECK_INT(canned_open(), ESTLS_OK);
+    r.d.push = 0;
+    CHECK_INT(canned_finish(estls_link_open(&l, &r.d)), ESTLS_OK);
+    canned.dialled = "CONNECT\r\n\r\nOK\r\n";
+    CHECK_INT(canned_finish(estls_link_dial(&l, "host", 25, 0)), ESTLS_OK);
+    CHECK_INT(estls_link_io(&l, 0, &stream), ESTLS_OK);
+    CHECK_INT(stream.read(stream.user, got, 0), 0);
+    canned.pulled = "+CIPRECVDATA,4:abcd\r\nOK\r\n";
+    canned.later = "+CIPRECVDATA,2:ef\r\nOK\r\n";
+    canned.now += 60000;
+    CHECK_INT(read_some(&stream, got, 4), 4);
+    CHECK_INT(memcmp(got, "abcd", 4), 0);
+    CHECK(canned.pulled && !canned.later);
+    CHECK_INT(canned_finish(ESTLS_OK), ESTLS_OK);
+    canned_say("CLOSED\r\n");
+    CHECK_INT(canned_finish(ESTLS_OK), ESTLS_OK);
+    CHECK_INT(stream.write(stream.user, "x", 1), ESTLS_E_CLOSED);
+    CHECK_INT(read_some(&stream, got, 4), 2);
+    CHECK_INT(memcmp(got, "ef", 2), 0);
+    CHECK(!canned.pulled);
+    CHECK_INT(canned_finish(ESTLS_OK), ESTLS_OK);
+    CHECK_INT(stream.read(stream.user, got, 4), ESTLS_E_CLOSED);
+}
+
+static int canned_clock(const char *answer)
+{
+    int steps = 100000;
+    int rc;
+
+    CHECK_INT(canned_open(), ESTLS_OK);
+    canned.clock = answer;
+    r.d.sntp = "pool.example.test";
+    r.d.timeout_ms = 0;
+    while ((rc = estls_link_clock(&l)) == ESTLS_BUSY && steps--) {
+        (void)estls_link_step(&l);
+    }
+    return rc;
+}
+
+/* The modem's clock goes on; an answer without one is none. */
+static void clock_answers(void)
+{
+    static const char *const none[] = {
+        "+CIPSNTPTIME:\r\n\r\nOK\r\n",
+        "+CIPSNTPTIME:Thu Jan 01 00:00:00 1970\r\n\r\nOK\r\n",
+        "+CIPSNTPTIME:Thu Nov 26 12:00:00 2026 and so much more behind it that "
+        "no line of this size holds it, and so nobody knows what was cut away "
+        "from its end\r\n\r\nOK\r\n",
+        "\r\nOK\r\n"};
+    uint32_t t0;
+    size_t i;
+
+    CHECK_INT(canned_clock("+CIPSNTPTIME:Thu Nov 26 12:00:00 2026\r\n"
+                           "\r\nOK\r\n"),
+              ESTLS_OK);
+    t0 = estls_link_time(&l);
+    CHECK(t0 - 1795694400u < 5);
+    canned.now += 2000 * 1000;
+    CHECK(estls_link_time(&l) - t0 - 2000 < 2);
+    for (i = 0; i < sizeof none / sizeof none[0]; i++) {
+        check_note = none[i];
+        CHECK_INT(canned_clock(none[i]), ESTLS_E_CLOCK);
+        CHECK(canned.now < 40000);
+        CHECK_INT(estls_link_time(&l), 0);
+    }
+    check_note = "";
 }
 
 /* A server may greet before the modem has said that the link is open. */
@@ -656,6 +784,10 @@ int main(int argc, char **argv)
     RUN(greeting_before_ok);
     RUN(dial_answers);
     RUN(join_answers);
+    RUN(joins_from_another_network);
+    RUN(payload_while_another_is_dialled);
+    RUN(pulls_what_was_left_at_the_end);
+    RUN(clock_answers);
     RUN(mute);
     RUN(default_deadline);
     RUN(knobs_wait_and_are_waited_for);
