@@ -111,7 +111,7 @@ demo:
 # -- make test ----------------------------------------------------------------
 
 SUITES_AT = at_parser at_fields at_engine tx tx_fuzz seed
-SUITES_WORLD = session links
+SUITES_WORLD = session links x509
 SUITES_FTP = ftp beside
 BINARIES = $(addprefix $(B)/asan/, $(SUITES_AT) $(SUITES_WORLD) \
 	$(SUITES_FTP) attacks espat smtpd) \
@@ -178,6 +178,7 @@ smtpd     $(B)/asan/smtpd $(PKI)
 seed      tests/seed.sh $(B)
 session   $(B)/asan/session $(PKI)
 links     $(B)/asan/links $(PKI)
+x509      $(B)/asan/x509 $(PKI)
 ftp       $(B)/asan/ftp $(PKI)
 beside    $(B)/asan/beside $(PKI)
 programs  tests/programs.sh $(B) $(PKI)

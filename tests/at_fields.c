@@ -487,6 +487,30 @@ static void test_every_length(void)
     }
 }
 
+/* A text is as long as an int is on the smallest chip, and not longer. */
+static void test_longer_than_an_int16(void)
+{
+    static char from[CHECK_SIZE(40000, 1)];
+    static char to[CHECK_SIZE(40000, 1)];
+    estls_span s;
+
+    if (sizeof from < 40000) { return; }
+    memset(from, 'x', sizeof from);
+    s.p = from;
+    s.n = sizeof from;
+    CHECK_INT(estls_at_text(&s, to, sizeof to), ESTLS_E_SPACE);
+    s.n = 32767;
+    CHECK_INT(estls_at_text(&s, to, sizeof to), 32767);
+    from[32760] = 0;
+    estls_at_begin(&cmd, to, sizeof to, "+X");
+    estls_at_add_text(&cmd, from);
+    CHECK_INT(estls_at_end(&cmd), ESTLS_E_SPACE);
+    from[32757] = 0;
+    estls_at_begin(&cmd, to, sizeof to, "+X");
+    estls_at_add_text(&cmd, from);
+    CHECK_INT(estls_at_end(&cmd), 32757 + 9);
+}
+
 /* The first thing that goes wrong is what estls_at_end tells. */
 static void test_first_error_sticks(void)
 {
@@ -1035,6 +1059,7 @@ int main(void)
     RUN(test_every_byte);
     RUN(test_capacities);
     RUN(test_every_length);
+    RUN(test_longer_than_an_int16);
     RUN(test_first_error_sticks);
     RUN(test_clock_days);
     RUN(test_clock_malformed);

@@ -603,6 +603,18 @@ static void resync_after(const char *before, const char *tail)
     CHECK_CAME(&one);
 }
 
+/* Nothing is fed while a payload is under way, and so nothing happens. */
+static void test_nothing_within_a_payload(void)
+{
+    estls_at_event ev;
+
+    start(&one, "\n", CAP);
+    feed_string(&one, "+IPD,0,10:abc");
+    CHECK_INT(estls_at_feed(&one.at, "", 0, &ev), 0);
+    CHECK_INT(ev.kind, ESTLS_AT_NONE);
+    CHECK_INT(one.at.left, 7);
+}
+
 static void test_resync(void)
 {
     resync_after("", "OK\r\n");
@@ -825,6 +837,7 @@ int main(void)
     RUN(test_avail_lengths);
     RUN(test_floods);
     RUN(test_capacity);
+    RUN(test_nothing_within_a_payload);
     RUN(test_resync);
     RUN(test_other_dialect);
     RUN(test_soup);

@@ -26,6 +26,7 @@ tx_fuzz 200000
 seed $dir/store.bin
 session $pki
 links $pki
+x509 $pki
 fault $pki
 ftp $pki
 beside $pki

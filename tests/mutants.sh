@@ -70,7 +70,7 @@ ATTACKS=$(cd tests && ls attacks/*.c | sed 's/\.c$//')
 # What a suite is linked from, besides what holds the implementation.
 parts() {
     case $1 in
-    session | links) echo "$1 $WORLD" ;;
+    session | links | x509) echo "$1 $WORLD" ;;
     ftp | beside) echo "$1 $WORLD $FTP" ;;
     attacks) echo "$ATTACKS $WORLD $FTP" ;;
     esac

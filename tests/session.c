@@ -1144,6 +1144,18 @@ static void mysql_header(void)
     }
 }
 
+static void unknown_errors(void)
+{
+    static const int none[] = {2, 100, -100, -128, 32767, -32767 - 1};
+    size_t i;
+
+    for (i = 0; i < sizeof none / sizeof none[0]; i++) {
+        CHECK_TEXT(estls_error_name(none[i]), "?");
+    }
+    CHECK_TEXT(estls_error_name(ESTLS_OK), "OK");
+    CHECK_TEXT(estls_error_name(ESTLS_BUSY), "BUSY");
+}
+
 static void wrong_objects(void)
 {
     static estls copy;
@@ -1856,6 +1868,7 @@ int main(int argc, char **argv)
     RUN(starttls_alone);
     RUN(starttls_refused);
     RUN(mysql_header);
+    RUN(unknown_errors);
     RUN(wrong_objects);
     RUN(closed_early);
     RUN(hangs_up_at_once);
