@@ -904,6 +904,24 @@ static void test_abort_inside_done(void)
     end("A OK\nC OK\n");
 }
 
+/* A has timed out, and with it goes B, which had its turn. */
+static void test_abort_inside_done_of_a_timeout(void)
+{
+    static const row script[] = {
+        {"AT+A\r\n", 0, ""},
+        {"AT+CIPMUX?\r\n", 5, "+CIPMUX:1\r\n\r\nOK\r\n"},
+        {"AT+C\r\n", 5, "\r\nOK\r\n"},
+        {0, 0, 0}};
+
+    begin(script);
+    in_done = abort_b;
+    submit(&a);
+    submit(&b);
+    submit(&c);
+    settle(3000);
+    end("A E_TIMEOUT\nC OK\n");
+}
+
 static void abort_a_and_submit_c(const estls_at_event *ev)
 {
     if (ev->kind == ESTLS_AT_URC) {
@@ -1378,6 +1396,7 @@ static void all(void)
     RUN(test_abort_inside_event);
     RUN(test_abort_inside_prompt);
     RUN(test_abort_inside_done);
+    RUN(test_abort_inside_done_of_a_timeout);
     RUN(test_abort_and_submit_inside_engine_event);
     RUN(test_abort_during_probes);
     RUN(test_abort_half_sent);

@@ -235,6 +235,7 @@ static const struct lie lies[] = {
     {{"EPSV", "425 no\r\n"}, 0, ESTLS_E_REFUSED, ESTLS_E_REFUSED},
     {{"EPSV", "229 (|||80|)\r\n"}, 0, ESTLS_E_PROTO, ESTLS_E_PROTO},
     {{"EPSV", "229 (|||3999!)\r\n"}, 0, ESTLS_E_PROTO, ESTLS_E_PROTO},
+    {{"EPSV", "229 (|||3999||)\r\n"}, 0, ESTLS_E_PROTO, ESTLS_E_PROTO},
     {{"EPSV", "229 (|||#)\r\n"}, 0, ESTLS_E_PROTO, ESTLS_E_PROTO},
     {{"EPSV", "227 (1,2,3,4,@)\r\n"}, 0, ESTLS_E_PROTO, ESTLS_E_PROTO},
     {{"EPSV", "229 (|||3999|)\r\n"}, 0, ESTLS_E_NETWORK, ESTLS_E_NETWORK},

@@ -1093,6 +1093,9 @@ static void starttls_refused(void)
 
     CHECK_INT(below_open(NULL), ESTLS_BUSY);
     CHECK_INT(estls_starttls_open(&below, &r.d, NULL), ESTLS_E_ARG);
+    r.d.iobuf_cap = ESTLS_IOBUF_MIN - 1;
+    CHECK_INT(estls_starttls_open(&below, &r.d, &r.d.uart), ESTLS_E_SPACE);
+    r.d.iobuf_cap = ESTLS_IOBUF_MIN;
     CHECK(rig_zero(&below, sizeof below));
     CHECK_INT(estls_tls_open(&below.tls, &r.d, NULL), ESTLS_E_ARG);
     io = r.d.uart;
@@ -1465,8 +1468,11 @@ static void records_fill_sends(void)
         uint16_t iobuf_cap;
         uint8_t generation;
         uint8_t sends; /* for 64,000 bytes */
-    } rows[] = {{2373, 2, 32}, {4421, 2, 32}, {16709, 2, 32}, {4421, 3, 16},
-                {16709, 3, 8}, {2373, 3, 32}, {1349, 2, 63}};
+        uint8_t gcm;
+    } rows[] = {{2373, 2, 32, 0}, {4421, 2, 32, 0}, {16709, 2, 32, 0},
+                {4421, 3, 16, 0}, {16709, 3, 8, 0}, {2373, 3, 32, 0},
+                {1349, 2, 63, 0}, {2373, 2, 32, 1}, {16709, 2, 32, 1},
+                {16709, 3, 8, 1}};
     static char text[64000];
     const struct smtpd_step drain = {{0, 0}, {0, 0}, SMTPD_CONTINUE, 65000, 0};
     estls_report report;
@@ -1480,6 +1486,7 @@ static void records_fill_sends(void)
         r.server.direct = true;
         r.server.script = &drain;
         r.server.step_count = 1;
+        if (rows[i].gcm) { r.d.profile = gcm_alone; }
         CHECK_INT(rig_connect(&r), ESTLS_OK);
         for (off = 0; off < sizeof text; off += (size_t)n) {
             n = estls_write(&r.net, text + off, sizeof text - off);
@@ -1766,6 +1773,84 @@ static void full_record_and_no_wire(void)
     rig_end(&r);
 }
 
+static int takes_nothing(void *user, const void *src, size_t len)
+{
+    (void)user;
+    (void)src;
+    (void)len;
+    return 0;
+}
+
+/* What waits to be sent lies behind the record that comes in, and outlives
+ * one that is long. */
+static void long_record_beside_the_stage(void)
+{
+    static char text[16000];
+    static char got[20000];
+    const struct smtpd_burst burst = {
+        {text, sizeof text}, 1, SMTPD_APPLICATION_DATA};
+    estls_io wire;
+    size_t have = 0;
+    int steps = 20000;
+    int n;
+
+    memset(text, 'r', sizeof text);
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.iobuf_cap = sizeof r.iobuf;
+    r.server.records = burst;
+    world_open(&r.w, NULL, &r.server);
+    r.d.uart = r.w.uart;
+    CHECK_INT(estls_starttls_open(&below, &r.d, &r.d.uart), ESTLS_BUSY);
+    CHECK_INT(below_run(), ESTLS_OK);
+    wire = below.tls.io;
+    below.tls.io.write = takes_nothing;
+    CHECK_INT(estls_tls_write(&below.tls, "NOOP\r\n", 6), 6);
+    for (n = 0; n < 200; n++) {
+        CHECK_INT(estls_tls_step(&below.tls), ESTLS_BUSY);
+        world_idle(&r.w);
+    }
+    below.tls.io = wire;
+    while (have < sizeof text + 4 && steps--) {
+        n = estls_tls_read(&below.tls, got + have, sizeof got - have);
+        CHECK(n >= 0);
+        have += (size_t)(n > 0 ? n : 0);
+        world_idle(&r.w);
+    }
+    CHECK(memcmp(got, text, sizeof text) == 0);
+    CHECK(memcmp(got + sizeof text, "250 ", 4) == 0);
+    CHECK_INT(below_close(), ESTLS_OK);
+    rig_end(&r);
+}
+
+/* close_notify, and the link stays. */
+static void closed_by_tls_alone(void)
+{
+    static const struct smtpd_burst notify = {{"\1\0", 2}, 1, SMTPD_ALERT};
+    estls_saved saved;
+    char byte;
+    int generation;
+
+    for (generation = 0; generation <= RIG_GENERATIONS; generation++) {
+        int n = 0;
+        int steps = 20000;
+
+        rig_init(&r, generation, "ec");
+        r.d.saved = &r.saved;
+        r.server.records = notify;
+        CHECK_INT(rig_connect(&r), ESTLS_OK);
+        saved = r.saved;
+        while (n == 0 && steps--) {
+            n = estls_read(&r.net, &byte, 1);
+            world_idle(&r.w);
+        }
+        CHECK_INT(n, ESTLS_E_CLOSED);
+        CHECK(memcmp(&saved, &r.saved, sizeof saved) == 0);
+        CHECK_INT(estls_write(&r.net, "x", 1), ESTLS_E_CLOSED);
+        CHECK_INT(rig_close(&r), ESTLS_OK);
+        rig_end(&r);
+    }
+}
+
 static const estls_proto *own_proto;
 
 static const estls_proto *own(void)
@@ -1891,5 +1976,7 @@ int main(int argc, char **argv)
     RUN(host_characters);
     RUN(bare_code);
     RUN(full_record_and_no_wire);
+    RUN(long_record_beside_the_stage);
+    RUN(closed_by_tls_alone);
     return check_end();
 }
