@@ -487,6 +487,16 @@ static void recovery_waits_for_the_slow_part(void)
     CHECK(us >= 1640000 && us <= 1660000u + 1660000 / 8);
 }
 
+/* A slow part that takes more than half an hour is not waited for. */
+static void recovery_is_not_waited_for_without_end(void)
+{
+    static const estls_tx_segment second = {1000000, 0};
+    estls_tx_cell cell = {2820, 1000, 0xffffffffu, 0xffffffffu, 0, 0};
+
+    plain_board(&second);
+    CHECK(estls_tx_recovery(&cell, &board, 16000, 1) >= 1800000000u);
+}
+
 static void no_recovery_from_collapse_or_nonsense(void)
 {
     static const estls_tx_segment long_one = {10000, 0};
@@ -809,6 +819,18 @@ static void pieces_add_up_to_the_whole(void)
     CHECK_INT(job.us, 0);
     CHECK_INT(sum, 2000000);
     CHECK(pieces > 1);
+}
+
+/* At the level that killed, no piece is short enough. */
+static void a_piece_keeps_below_the_level_that_killed(void)
+{
+    start_splitting();
+    board.level_count = 2;
+    guard.phase = 1 << 4;
+    CHECK_INT(ask(2820), ESTLS_TX_SEND);
+    CHECK_INT(plan.level, 1);
+    board.level_count = 1;
+    CHECK(ask(2820) != ESTLS_TX_SEND);
 }
 
 static void a_job_that_fits_is_not_split(void)
@@ -2446,6 +2468,7 @@ int main(void)
     RUN(predicts_nothing_from_nonsense);
     RUN(recovery_takes_the_time_that_the_reservoir_takes);
     RUN(recovery_waits_for_the_slow_part);
+    RUN(recovery_is_not_waited_for_without_end);
     RUN(no_recovery_from_collapse_or_nonsense);
     RUN(the_capacitor_is_enough_and_less_is_not);
     RUN(the_capacitor_is_that_of_the_formula);
@@ -2468,6 +2491,7 @@ int main(void)
     RUN(a_long_job_is_split);
     RUN(a_piece_keeps_above_the_floor);
     RUN(pieces_add_up_to_the_whole);
+    RUN(a_piece_keeps_below_the_level_that_killed);
     RUN(a_job_that_fits_is_not_split);
     RUN(another_load_is_weighed_by_its_own_current);
     RUN(a_load_that_cannot_be_is_refused);
