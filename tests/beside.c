@@ -99,6 +99,34 @@ static void clashes(void)
     end();
 }
 
+static int never_asked(estls_link *l)
+{
+    (void)l;
+    return ESTLS_E_CLOCK;
+}
+
+/* It dials when the other's pull is over, and leaves the modem's clock alone,
+ * which has been read. */
+static void dials_in_its_turn(void)
+{
+    char reply[64];
+    int steps = 1000;
+
+    login(2, 0);
+    describe();
+    desc.clock = never_asked;
+    while (!t.r.net.link.op && steps--) {
+        CHECK_INT(estls_read(&t.r.net, reply, sizeof reply), 0);
+        world_idle(&t.r.w);
+    }
+    CHECK(steps > 0);
+    CHECK_INT(estls_open_data(&data, &desc, &t.r.net), ESTLS_BUSY);
+    CHECK_INT(estls_step(&data), ESTLS_BUSY);
+    CHECK_INT(run(&data, ESTLS_BUSY), ESTLS_OK);
+    CHECK_INT(close_data(&data), ESTLS_OK);
+    end();
+}
+
 /* One buffer for two streams, whichever it is of each. */
 static void shared_buffers(void)
 {
@@ -557,6 +585,7 @@ int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
     RUN(clashes);
+    RUN(dials_in_its_turn);
     RUN(shared_buffers);
     RUN(mux_differs);
     RUN(closed_while_dialling_all);
