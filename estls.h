@@ -4747,7 +4747,6 @@ static int estlsi_tls_take(estls_tls *t, void *dst, size_t cap)
 
     if (!data) { return 0; }
     n = n < cap ? n : cap;
-    n = n < 0x7fff ? n : 0x7fff;
     memcpy(dst, data, n);
     br_ssl_engine_recvapp_ack(&t->client.eng, n);
     t->budget = ESTLSI_TLS_BUDGET;
@@ -6502,7 +6501,7 @@ static int estlsi_tx_piece_of(const estlsi_tx_model *m, uint32_t us, uint8_t n,
 static uint32_t estlsi_tx_lag(uint32_t d, uint32_t drop, uint32_t r,
                               uint32_t r0, uint32_t k)
 {
-    if (!r || !r0) { return 0; }
+    if (!r) { return 0; }
     for (; (r | r0) >> 16; r >>= 1) { r0 >>= 1; }
     drop = (drop > 0xffff ? 0xffff : drop) * r / (r0 ? r0 : 1);
     return estlsi_tx_toward(d, drop << 8, k);

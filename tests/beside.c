@@ -80,6 +80,9 @@ static void clashes(void)
         login(2, push);
         describe();
         CHECK_INT(estls_open_data(&t.r.net, &desc, &t.r.net), ESTLS_E_ARG);
+        desc2 = desc;
+        desc2.link_id = t.r.d.link_id;
+        CHECK_INT(estls_open_data(&data, &desc2, &t.r.net), ESTLS_E_ARG);
         CHECK_INT(open_data(), ESTLS_OK);
         CHECK_INT(rig_say(&t.r, "STOR x\r\n", reply, sizeof reply), ESTLS_OK);
         desc2 = desc;

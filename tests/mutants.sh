@@ -1,10 +1,11 @@
 #!/bin/bash
-# mutants.sh BUILD PKI [COUNT [SEED]] - do the tests notice? Puts each fault of
+# mutants.sh BUILD PKI [WHICH [SEED]] - do the tests notice? Puts each fault of
 # tests/mutants.txt into a copy of estls.h, and runs the suites that belong to
-# it until one fails; with COUNT, for so many that SEED picks. Those that no
-# test can tell from the original say why in the table, and are counted apart.
+# it until one fails; WHICH is a number, for so many that SEED picks, or a word,
+# for the rows that have it. Those that no test can tell from the original say
+# why in the table, and are counted apart.
 set -u
-build=$(realpath "$1") pki=$(realpath "$2") count=${3:-} seed=${4:-1}
+build=$(realpath "$1") pki=$(realpath "$2") which=${3:-} seed=${4:-1}
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
 KILLED_MIN=95
@@ -25,9 +26,11 @@ end_hook() {
 grep -vE '^(#|$)' tests/mutants.txt >"$dir/all"
 total=$(wc -l <"$dir/all")
 check "at least 80 mutants: $total" [ "$total" -ge 80 ]
-if [ -n "$count" ]; then
+if [[ "$which" == *[!0-9]* ]]; then
+    grep -F -- "$which" "$dir/all" >"$dir/table"
+elif [ -n "$which" ]; then
     awk -v seed="$seed" 'BEGIN { srand(seed) } { print rand() "\t" $0 }' \
-        "$dir/all" | sort -n | head -n "$count" | cut -f 2- >"$dir/table"
+        "$dir/all" | sort -n | head -n "$which" | cut -f 2- >"$dir/table"
 else
     cp "$dir/all" "$dir/table"
 fi

@@ -280,12 +280,20 @@ int rig_leaked(const rig *r)
     return found;
 }
 
+static int wiped(const rig *r)
+{
+    return rig_zero(&r->net.starttls.tls.client,
+                    sizeof r->net.starttls.tls.client) &&
+           rig_zero(r->iobuf, r->d.iobuf_cap);
+}
+
 const char *rig_dead(rig *r, int rc)
 {
     char byte;
 
     if (rc >= 0) { return "it succeeded"; }
     if (rig_leaked(r)) { return "clear text on the wire"; }
+    if (!wiped(r)) { return "secrets are left in memory"; }
     if (estls_step(&r->net) != rc || estls_read(&r->net, &byte, 1) != rc ||
         estls_write(&r->net, "AUTH PLAIN", 10) != rc) {
         return "the error does not stay";
@@ -295,11 +303,7 @@ const char *rig_dead(rig *r, int rc)
                              : rc)) {
         return "closing hides the error, or does not end";
     }
-    if (!rig_zero(&r->net.starttls.tls.client,
-                  sizeof r->net.starttls.tls.client) ||
-        !rig_zero(r->iobuf, r->d.iobuf_cap)) {
-        return "secrets are left in memory";
-    }
+    if (!wiped(r)) { return "closing leaves secrets in memory"; }
     return rig_leaked(r) ? "clear text on the wire while closing" : "";
 }
 

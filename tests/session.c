@@ -1125,7 +1125,8 @@ static void mysql_header(void)
     static const uint8_t bad[][5] = {{1, 2, 0, 0, 10},
                                      {90, 0, 1, 0, 10},
                                      {90, 0, 0, 1, 10},
-                                     {90, 0, 0, 0, 9}};
+                                     {90, 0, 0, 0, 9},
+                                     {16, 0, 0, 0, 10}};
     struct smtpd_step step = {{0, 0}, {0, 0}, SMTPD_START_TLS, 0, 0};
     char greeting[600];
     size_t i;
@@ -1183,6 +1184,8 @@ static void wrong_objects(void)
     CHECK_INT(estls_close(&copy), ESTLS_E_STATE);
     estls_info(&copy, &report);
     CHECK_TEXT(report.doing, "");
+    CHECK_INT(estls_close(&r.net), ESTLS_BUSY);
+    CHECK_INT(estls_step(&r.net), ESTLS_E_STATE);
     CHECK_INT(rig_close(&r), ESTLS_OK);
     CHECK_INT(estls_read(&r.net, &byte, 1), ESTLS_E_STATE);
     CHECK_INT(estls_step(&r.net), ESTLS_E_STATE);
@@ -1230,6 +1233,42 @@ static void hangs_up_at_once(void)
             rig_end(&r);
         }
     }
+}
+
+/* A modem that does not answer the hang-up is not waited for. */
+static void hangs_up_on_a_mute_modem(void)
+{
+    char fault[40];
+    uint32_t ms;
+
+    rig_init(&r, 2, "ec");
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    ms = r.w.now;
+    CHECK_INT(rig_close(&r), ESTLS_OK);
+    rig_end(&r);
+    rig_init(&r, 2, "ec");
+    (void)snprintf(fault, sizeof fault, "hang@ms:%lu", (unsigned long)ms + 1);
+    rig_fault(&r, fault);
+    CHECK_INT(rig_connect(&r), ESTLS_OK);
+    ms = r.w.now;
+    CHECK(rig_close(&r) <= 0);
+    /* close_notify, and the hang-up */
+    CHECK(r.w.now - ms >= 5000 && r.w.now - ms < 2 * 5000 + 500);
+    rig_end(&r);
+}
+
+/* Alerts in place of a handshake end for their number, not for their time. */
+static void alerts_without_end(void)
+{
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.timeout_ms = 2000000000;
+    r.server.raw.bytes.bytes = "\x15\3\3\0\2\1\x5a";
+    r.server.raw.bytes.len = 7;
+    r.server.raw.count = SMTPD_ENDLESS;
+    CHECK_INT(rig_connect(&r), ESTLS_E_PROTO);
+    CHECK(r.w.now < 100000);
+    CHECK_TEXT(rig_dead(&r, ESTLS_E_PROTO), "");
+    rig_end(&r);
 }
 
 /* A protocol of one's own may say more than iobuf holds. */
@@ -1957,6 +1996,8 @@ int main(int argc, char **argv)
     RUN(wrong_objects);
     RUN(closed_early);
     RUN(hangs_up_at_once);
+    RUN(hangs_up_on_a_mute_modem);
+    RUN(alerts_without_end);
     RUN(own_protocol_too_long);
     RUN(lost_while_closing);
     RUN(closed_while_trickling);

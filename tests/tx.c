@@ -1328,6 +1328,26 @@ static void garbage(int kind, void *memory, size_t n)
     }
 }
 
+/* What could be read, but cannot be. */
+static void a_guard_of_impossible_numbers_is_garbage(void)
+{
+    static const struct {
+        uint8_t deaths, phase;
+    } rows[] = {{11, 0}, {255, 0}, {3, 15}, {3, 15 << 4}};
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin();
+        guard.deaths = rows[i].deaths;
+        guard.phase = rows[i].phase;
+        guard.hold_s = 600;
+        guard.crc = estlsi_tx_crc(&guard, sizeof guard);
+        boot();
+        CHECK_INT(guard.deaths, 1);
+        CHECK_INT(guard.hold_s, 0);
+    }
+}
+
 static void garbage_is_one_failure_and_no_hold(void)
 {
     int kind;
@@ -1421,6 +1441,22 @@ static void a_hold_counts_down_and_ends(void)
     now += ms;
     CHECK_INT(held(), 0);
     CHECK_INT(plan.action, ESTLS_TX_PROBE); /* before anything else */
+}
+
+/* Asked at odd times, it loses no part of a second. */
+static void a_hold_counts_whole_seconds_of_the_clock(void)
+{
+    uint32_t first;
+    int i;
+
+    start();
+    die(9.5);
+    first = held();
+    for (i = 0; i < 20; i++) {
+        now += 1500;
+        (void)held();
+    }
+    CHECK_INT(held(), first - 30000);
 }
 
 static void the_wait_that_a_hold_says_is_enough(void)
@@ -2525,12 +2561,14 @@ int main(void)
     RUN(a_near_miss_is_told_and_counted);
     RUN(an_unsampled_burst_is_a_burst);
     RUN(key_knows_the_level);
+    RUN(a_guard_of_impossible_numbers_is_garbage);
     RUN(garbage_is_one_failure_and_no_hold);
     RUN(a_flipped_bit_makes_the_guard_garbage);
     RUN(a_good_guard_is_believed);
     RUN(a_reset_without_a_burst_is_no_death);
     RUN(a_death_in_transmission_holds_off);
     RUN(a_hold_counts_down_and_ends);
+    RUN(a_hold_counts_whole_seconds_of_the_clock);
     RUN(the_wait_that_a_hold_says_is_enough);
     RUN(each_death_doubles_the_hold_to_a_cap);
     RUN(no_hold_exceeds_twelve_hours_and_a_quarter_of_it);

@@ -199,11 +199,32 @@ static void lengths(void)
     rig_end(&r);
 }
 
+static void with_sha1(br_ssl_client_context *client)
+{
+    estls_full(client);
+    br_ssl_engine_set_hash(&client->eng, br_sha1_ID, &br_sha1_vtable);
+}
+
+/* A certificate signed with SHA-1 is none, though the profile has it. */
+static void no_sha1(void)
+{
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.d.profile = with_sha1;
+    world_open(&r.w, NULL, &r.server);
+    r.d.uart = r.w.uart;
+    CHECK_INT(estls_tls_open(&tls, &r.d, &r.d.uart), ESTLS_OK);
+    CHECK(br_ssl_engine_get_hash(&tls.client.eng, br_sha1_ID) != NULL);
+    CHECK(!br_multihash_getimpl(&r.d.x509->minimal.mhash, br_sha1_ID));
+    CHECK(br_multihash_getimpl(&r.d.x509->minimal.mhash, br_sha256_ID) != NULL);
+    rig_end(&r);
+}
+
 int main(int argc, char **argv)
 {
     rig_pki(argc > 1 ? argv[1] : "build/pki");
     RUN(purposes);
     RUN(names);
     RUN(lengths);
+    RUN(no_sha1);
     return check_end();
 }
