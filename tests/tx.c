@@ -764,6 +764,30 @@ static void slack_costs_a_good_cell_nothing(void)
     CHECK_INT(ask(2930), ESTLS_TX_SEND);
 }
 
+/* -- numbers --------------------------------------------------------------- */
+
+/* What is packed into 16 bits is never less than it was, and 1/1024 more at
+ * most: a resistance must not look better than it is. */
+static void packing_rounds_up(void)
+{
+    uint32_t x, y;
+
+    for (x = 0; x < 1ul << 24; x = x + 1 + x / 37) {
+        y = estlsi_tx_unpack(estlsi_tx_pack(x));
+        CHECK(y >= x && y - x <= x / 1024);
+    }
+}
+
+static void products_do_not_wrap(void)
+{
+    CHECK_INT(estlsi_tx_mul(3, 5, 0), 15);
+    CHECK_INT(estlsi_tx_mul(3, 5, -1), 30);
+    CHECK_INT(estlsi_tx_mul(1ul << 20, 1ul << 20, 10), 1ul << 30);
+    CHECK(estlsi_tx_mul(NEVER, NEVER, 10) == NEVER);
+    CHECK(estlsi_tx_mul(NEVER, 2, 0) == NEVER);
+    CHECK(estlsi_tx_mul(NEVER, NEVER, 0) == NEVER);
+}
+
 /* -- split ----------------------------------------------------------------- */
 
 static void start_splitting(void)
@@ -2524,6 +2548,8 @@ int main(void)
     RUN(slack_waits_for_recovery);
     RUN(no_slack_does_not_wait_for_recovery);
     RUN(slack_costs_a_good_cell_nothing);
+    RUN(packing_rounds_up);
+    RUN(products_do_not_wrap);
     RUN(a_long_job_is_split);
     RUN(a_piece_keeps_above_the_floor);
     RUN(pieces_add_up_to_the_whole);
