@@ -1824,8 +1824,8 @@ static int takes_nothing(void *user, const void *src, size_t len)
  * one that is long. */
 static void long_record_beside_the_stage(void)
 {
-    static char text[16000];
-    static char got[20000];
+    static char text[2200];
+    static char got[4000];
     const struct smtpd_burst burst = {
         {text, sizeof text}, 1, SMTPD_APPLICATION_DATA};
     estls_io wire;
@@ -1835,7 +1835,8 @@ static void long_record_beside_the_stage(void)
 
     memset(text, 'r', sizeof text);
     rig_init(&r, RIG_DIRECT, "ec");
-    r.d.iobuf_cap = sizeof r.iobuf;
+    r.d.iobuf_cap = 2373; /* 2048, 85, and the 240 of the stage */
+    r.server.record_size = 2200;
     r.server.records = burst;
     world_open(&r.w, NULL, &r.server);
     r.d.uart = r.w.uart;
