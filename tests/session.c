@@ -1271,6 +1271,19 @@ static void alerts_without_end(void)
     rig_end(&r);
 }
 
+/* A ChangeCipherSpec without content changes nothing: what follows is clear. */
+static void empty_change_cipher_spec(void)
+{
+    rig_init(&r, RIG_DIRECT, "ec");
+    r.server.raw.bytes.bytes = "\x14\3\3\0\0\x15\3\3\0\2\2\x28";
+    r.server.raw.bytes.len = 12;
+    r.server.raw.count = 1;
+    CHECK_INT(rig_connect(&r), ESTLS_E_TLS);
+    CHECK_INT(r.net.starttls.tls.watch.off, 0);
+    CHECK_TEXT(rig_dead(&r, ESTLS_E_TLS), "");
+    rig_end(&r);
+}
+
 /* A protocol of one's own may say more than iobuf holds. */
 static const estls_proto *wordy(void)
 {
@@ -1999,6 +2012,7 @@ int main(int argc, char **argv)
     RUN(hangs_up_at_once);
     RUN(hangs_up_on_a_mute_modem);
     RUN(alerts_without_end);
+    RUN(empty_change_cipher_spec);
     RUN(own_protocol_too_long);
     RUN(lost_while_closing);
     RUN(closed_while_trickling);
