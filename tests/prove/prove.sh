@@ -46,7 +46,7 @@ copy() {
 # frama MACHDEP DIR ARGUMENT...
 frama() {
     timeout 900 frama-c -machdep "$1" \
-        -cpp-extra-args="-I$2 -I$here -idirafter /usr/include" "${@:3}"
+        -cpp-extra-args="-I$2 -idirafter /usr/include" "${@:3}"
 }
 
 # -- Eva ----------------------------------------------------------------------
@@ -58,8 +58,10 @@ eva() {
     options=$(sed -n 's|^// eva||p' "$here/$1.c")
     machdep=$(sed -n 's|^// machdep *||p' "$here/$1.c")
     rm -f "$2/$1.csv"
+    # beside the header with annotations, which is the one to be included
+    cp "$here/$1.c" $here/world.h "$2"
     # shellcheck disable=SC2086
-    frama "${machdep:-gcc_x86_64}" "$2" "$here/$1.c" -warn-invalid-pointer \
+    frama "${machdep:-gcc_x86_64}" "$2" "$2/$1.c" -warn-invalid-pointer \
         -kernel-warn-key annot:missing-spec=abort -eva \
         -eva-no-show-progress -eva-no-alloc-returns-null \
         -eva-alloc-builtin fresh \
