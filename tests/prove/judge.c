@@ -59,7 +59,7 @@ static void judge(const estls_at_rule *rules, size_t n, int extent, char first)
     at.rules = rules;
     at.expect = any(0, 1) ? "+CIPMUX:" : NULL;
     estlsi_at_judge(&at, extent, &ev);
-    //@ assert ev.len <= n;
+    //@ assert ev.kind <= 12 && ev.len <= n;
 }
 
 static void judge_all(const estls_at_rule *rule)

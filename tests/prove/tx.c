@@ -28,8 +28,9 @@ static int any_write(void *user, const void *src, size_t len)
     return Frama_C_interval(-32768, (int)len);
 }
 
-/* A board that boots, of so many segments; with all that is optional. */
-static void any_board(uint8_t segments)
+/* A board that boots, of so many segments and levels; with all that is
+ * optional. */
+static void any_board(uint8_t segments, uint8_t levels, uint8_t power)
 {
     uint8_t i;
 
@@ -46,9 +47,10 @@ static void any_board(uint8_t segments)
         segment[i].uA = (uint32_t)any(0, ESTLSI_TX_UA_MAX);
     }
     board.level = level;
-    board.level_count = (uint8_t)any(1, ESTLSI_TX_LEVELS);
+    board.level_count = levels;
     board.segment = segment;
     board.segment_count = segments;
+    board.constant_power = power;
     board.brownout_mV = (uint16_t)any(1, 6000);
     board.margin_mV = (uint16_t)any(0, 2000);
     board.nominal_mV = (uint16_t)any(0, 8000);
@@ -91,9 +93,9 @@ static void model(void)
     (void)estls_tx_capacitor(&cell, &board, (uint32_t)any(0, 0xffffffff));
 }
 
-static void live(uint8_t segments)
+static void live(uint8_t segments, uint8_t levels, uint8_t power)
 {
-    any_board(segments);
+    any_board(segments, levels, power);
     if (estls_tx_boot(&tx, &board, (uint32_t)any(0, 0xffffffff))) { return; }
     while (any(0, 1)) {
         any_call();
@@ -104,7 +106,9 @@ static void live(uint8_t segments)
 int main(void)
 {
     io.write = any_write;
-    live(1);
-    live(ESTLSI_TX_SEGMENTS);
+    live(1, 1, 0);
+    live(1, 1, 1);
+    live(ESTLSI_TX_SEGMENTS, ESTLSI_TX_LEVELS, 0);
+    live(ESTLSI_TX_SEGMENTS, ESTLSI_TX_LEVELS, 1);
     return 0;
 }
