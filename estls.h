@@ -3499,7 +3499,7 @@ static int estlsi_link_ask(estls_link *l, const estls_desc *d, estls_gate *ask)
     if (estlsi_link_wait(l, estlsi_core_tick(&d->uart))) { return ESTLS_BUSY; }
     ms = estlsi_link_gate(d, ask);
     l->gate_waits = ms != 0;
-    l->gate_reason = ms ? ask->reason : 0;
+    l->gate_reason = ask->reason;
     l->gate_until = estlsi_core_tick(&d->uart) + ms;
     if (ms >= estlsi_core_timeout(d)) { return ESTLS_E_POWER; }
     return ms ? ESTLS_BUSY : ESTLS_OK;
@@ -5971,7 +5971,7 @@ static void estlsi_session_waits(const estls *s, estls_report *out)
     const uint32_t now = estlsi_session_now(s);
     const estls_link *l = s->link.gate_waits ? &s->link : s->modem;
 
-    out->reason = l->gate_reason;
+    if (l->gate_waits) { out->reason = l->gate_reason; }
     out->wait_ms = estlsi_link_wait(l, now);
     if (out->wait_ms && !s->err) { out->doing = "waiting for the battery"; }
 }
@@ -6146,7 +6146,7 @@ static uint16_t estlsi_tx_pack(uint32_t x)
 static uint32_t estlsi_tx_unpack(uint16_t code)
 {
     if (code < 0x800) { return code; }
-    return (uint32_t)(0x800 | (code & 0x7ff)) << ((code >> 11) - 1);
+    return (uint32_t)(0x800 | (code & 0x7ff)) << (code / 0x800 - 1);
 }
 
 /* -- a burst in one formula ------------------------------------------------
@@ -6237,7 +6237,9 @@ static unsigned estlsi_tx_times(unsigned a, unsigned b)
 /* From z, 30 binary places, a part k of the way to u, 15 each. */
 static uint32_t estlsi_tx_move(uint32_t z, unsigned u, unsigned k)
 {
-    return z + (uint32_t)((int32_t)(int)(u - (unsigned)(z >> 15)) * (int)k);
+    const int d = (int)u - (int)(z / 0x8000);
+
+    return z + (uint32_t)((int32_t)d * (int)k);
 }
 
 /* How much of a segment's way the node is on average, in what counts at its

@@ -205,4 +205,6 @@ why_not_same() {
             "$dir/results" | sort) | grep .
 }
 check 'those that are called equivalent survive' why_not_same
+[ -n "$which" ] ||
+    proof mutants "$mutants faults: $killed killed, $same equivalent ($percent %)"
 finish
