@@ -141,7 +141,7 @@ if [ $# -eq 0 ]; then
 
     # seeded faults: Eva and WP must see them
     copy "$out/seed" eva \
-        's/if (n + 1 >= cap || (n + 1) >> 15)/if (n >= cap || n >> 15)/' &&
+        's/if (n + 1 >= cap || (n + 1) >> 15)/if (n > cap || n >> 15)/' &&
         eva fields "$out/seed" && [ -s "$out/seed/fields.alarms" ] &&
         comm -23 "$out/seed/fields.alarms" "$out/fields.alarms" | grep -q estls_at_text
     check $? "Eva does not see an off-by-one in estls_at_text"
