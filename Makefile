@@ -58,7 +58,7 @@ help:
 	@echo 'make lint          style, clang-tidy, cppcheck, MISRA, analysers (4 min)'
 	@echo 'make coverage      lines and branches of estls.h that the tests take (2 min)'
 	@echo 'make soak          10,000 sessions with random faults (2 min)'
-	@echo 'make prove         Frama-C on what reads hostile bytes (8 min)'
+	@echo 'make prove         Frama-C on what reads hostile bytes (9 min)'
 	@echo 'make mutants       small faults in estls.h: do the tests notice? (25 min)'
 	@echo 'make format        formats all C files'
 	@echo 'make clean         removes $(B)/'
