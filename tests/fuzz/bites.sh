@@ -80,7 +80,7 @@ bites tx 'a larger resistance may be taken for a smaller one' \
 bites saved 'the tag is not compared to its end' \
     's/memcmp\(tag, saved->tag, sizeof tag\) == 0/memcmp(tag, saved->tag, 1) == 0/'
 bites saved 'the length of a session id is believed' \
-    's/^    if \(!pp.session_id_len \|\| .*/    if (!pp.session_id_len) {/'
+    's/ && pp.session_id_len <= sizeof pp.session_id;/;/'
 bites saved 'the host is not bound' \
     's/^    br_sha256_update\(id, d->host, strlen\(d->host\) \+ 1\);//'
 finish
