@@ -3,6 +3,8 @@
 # long: libFuzzer on half of them, AFL++ with a main and secondaries on the
 # rest. A line per target and engine goes to BUILD/fuzz/results.tsv: date,
 # target, engine, executions, executions per second, findings.
+# FUZZ_RUNS in the environment: libFuzzer has all cores until a target has so
+# many executions, the parser ten times as many; then AFL++ has its SECONDS.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib.sh
@@ -12,9 +14,11 @@ shift 2
 here=tests/fuzz
 fuzz=$build/fuzz
 deep=$fuzz/deep
+runs=${FUZZ_RUNS:-0}
 cores=$(nproc)
 libs=$(((cores + 1) / 2))
 afls=$((cores - libs > 1 ? cores - libs : 2))
+[ "$runs" -eq 0 ] || libs=$cores
 status=0 command='' out=/dev/null err=/dev/null shown=1
 begin "$build"
 mkdir -p "$deep" "$fuzz/crash"
@@ -36,7 +40,7 @@ start_libfuzzer() { # TARGET N
 
     dict=$(option "$1" dict)
     start "lib-$1-$2" "$fuzz/lib/$1" ${dict:+-dict=$here/$dict} \
-        -max_len="$(option "$1" max_len)" -max_total_time="$seconds" \
+        -max_len="$(option "$1" max_len)" "$limit" \
         -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -reload=60 \
         -artifact_prefix="$fuzz/crash/$1-" "$fuzz/new/$1" "$dir/$1"
 }
@@ -51,19 +55,29 @@ start_afl() { # TARGET N
         ${dict:+-x "$here/$dict"} -- "$fuzz/afl/$1"
 }
 
-# Waits for all of a target, and says each minute where it is.
+# end_of TARGET: when libFuzzer ends
+end_of() {
+    local each=$((runs / libs))
+
+    [ "$1" != parser ] || each=$((each * 10))
+    [ "$runs" -eq 0 ] && echo "-max_total_time=$seconds" || echo "-runs=$each"
+}
+
+# watch TARGET SECONDS: waits for all that runs, so long at most, and says each
+# minute where it is.
 watch() {
     local t0=$SECONDS
 
-    while [ $((SECONDS - t0)) -lt $((seconds + 60)) ]; do
+    while [ $((SECONDS - t0)) -lt "$2" ]; do
         for each in $running; do alive "$each" && break; done
         alive "$each" || break
         sleep 1
         [ $(((SECONDS - t0) % 60)) -ne 0 ] || echo "  $1: $((SECONDS - t0))" \
-            "of $seconds s, $(grep -hoE '^#[0-9]+' "$dir/lib-$1-1.err" |
+            "s, $(grep -hoE '^#[0-9]+' "$dir/lib-$1-1.err" |
                 tail -n 1) runs, $(afl_sum "$1" execs_done) by AFL++"
     done
     for each in $running; do stop "$each"; done
+    running=''
 }
 
 # afl_sum TARGET FIELD: over all of its AFL++ processes
@@ -91,15 +105,17 @@ for target; do
     rm -rf "${deep:?}/$target"
     rm -f "$fuzz/crash/$target"-*
     seeds "$target"
+    limit=$(end_of "$target")
     for ((i = 1; i <= libs; i++)); do
         start_libfuzzer "$target" $i
         running="$running $pid"
     done
+    [ "$runs" -eq 0 ] || watch "$target" 86400
     for ((i = 1; i <= afls; i++)); do
         start_afl "$target" $i
         running="$running $pid"
     done
-    watch "$target"
+    watch "$target" $((seconds + 60))
     record "$target" libFuzzer "$(lib_sum "$target" number_of_executed_units)" \
         "$(lib_sum "$target" average_exec_per_sec)" \
         "$(find "$fuzz/crash" -name "$target-*" | wc -l)"

@@ -3,6 +3,7 @@
 # targets at a time, from the kept corpus; then the same corpus through the
 # AFL++ builds, the seeded bugs, and what OSS-Fuzz would build. New inputs go
 # to BUILD/fuzz/new, those that break a promise to BUILD/fuzz/crash.
+# FUZZ_SEED in the environment is libFuzzer's seed.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib.sh
@@ -28,7 +29,7 @@ one() {
     rm -f "$fuzz/crash/$target"-*
     # shellcheck disable=SC2046
     "$fuzz/lib/$target" $(options "$target") -max_total_time="$seconds" \
-        -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+        -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="$fuzz/crash/$target-" "$fuzz/new/$target" \
         "$here/corpus/$target" "$here/regressions/$target" \
         >"$fuzz/log/$target" 2>&1 </dev/null
