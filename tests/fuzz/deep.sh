@@ -99,6 +99,13 @@ record() {
     check "$2 has no finding" is "$5" 0
 }
 
+# say_total TARGET: in millions, of both engines
+say_total() {
+    echo "$1 $((($(lib_sum "$1" number_of_executed_units) +
+        $(afl_sum "$1" execs_done)) / 1000000))"
+}
+
+total=''
 for target; do
     doing=$target
     running=''
@@ -122,6 +129,7 @@ for target; do
     record "$target" AFL++ "$(afl_sum "$target" execs_done)" \
         "$(afl_sum "$target" execs_per_sec)" \
         "$(($(afl_sum "$target" saved_crashes) + $(afl_sum "$target" saved_hangs)))"
+    total="$total${total:+, }$(say_total "$target")"
     # what AFL++ found is a seed for the next run
     find "$deep/$target" -path '*/queue/id*' ! -name '*,orig:*' |
         while read -r file; do
@@ -132,4 +140,5 @@ for target; do
             "$fuzz/replay/$target $crash"
     done
 done
+[ "$failed" -gt 0 ] || proof fuzz-deep "millions of executions: $total; findings: 0"
 finish

@@ -87,6 +87,17 @@ static int same_state(const estls_saved *a, const estls_saved *b)
            memcmp(x.master_secret, y.master_secret, 48) == 0;
 }
 
+/* A fuzzer sees what is compared, so it becomes a forger where nobody asked it
+ * to: the tag is right, and not the one that was saved. */
+static int is_forged(const estls_saved *authentic)
+{
+    uint8_t tag[sizeof box.tag];
+
+    estlsi_tls_tag(&h.net.starttls.tls, &box, tag);
+    return memcmp(box.tag, tag, sizeof tag) == 0 &&
+           memcmp(box.tag, authentic->tag, sizeof tag) != 0;
+}
+
 /* -- the run -------------------------------------------------------------------------- */
 
 /* The session id in our ClientHello: RFC 5246, 7.4.1.2. */
@@ -108,7 +119,7 @@ static void run(const tape *t, uint32_t way, uint32_t other)
 {
     const estls_saved was = box;
     const uint8_t len = state_of(&box).session_id_len;
-    const int may = way == FORGED
+    const int may = way == FORGED || is_forged(&t->before)
                         ? len >= 1 && len <= 32
                         : !other && memcmp(&box, &t->before, sizeof box) == 0;
     const int good = may && same_state(&box, &t->before) &&
