@@ -140,5 +140,6 @@ for target; do
             "$fuzz/replay/$target $crash"
     done
 done
-[ "$failed" -gt 0 ] || proof fuzz-deep "millions of executions: $total; findings: 0"
+[ "$failed" -gt 0 ] ||
+    proof fuzz-deep "millions of executions, no finding: $total"
 finish
