@@ -46,7 +46,7 @@ help:
 	@echo 'make test          the tests, without servers to install (3 min)'
 	@echo 'make test-servers  the same clients against 12 real servers (6 min)'
 	@echo 'make fuzz          fuzzers on all that reads hostile bytes (4 min)'
-	@echo 'make fuzz-deep     the same for hours on all cores: FUZZ_TIME=3600 each'
+	@echo 'make fuzz-deep     the same for hours: FUZZ_TIME=3600 each, or FUZZ_RUNS='
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
 	@echo 'make mcu-units     the unit tests on AVR, stm8, mcs51, z80 (15 min)'

@@ -15,6 +15,9 @@ here=tests/fuzz
 fuzz=$build/fuzz
 deep=$fuzz/deep
 runs=${FUZZ_RUNS:-0}
+case $runs in
+*[!0-9]*) echo "FUZZ_RUNS is a number of executions, not $runs" >&2; exit 2 ;;
+esac
 cores=$(nproc)
 libs=$(((cores + 1) / 2))
 afls=$((cores - libs > 1 ? cores - libs : 2))

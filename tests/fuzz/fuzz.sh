@@ -29,7 +29,8 @@ one() {
     rm -f "$fuzz/crash/$target"-*
     # shellcheck disable=SC2046
     "$fuzz/lib/$target" $(options "$target") -max_total_time="$seconds" \
-        -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+        -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=1024 \
+        -print_final_stats=1 \
         -artifact_prefix="$fuzz/crash/$target-" "$fuzz/new/$target" \
         "$here/corpus/$target" "$here/regressions/$target" \
         >"$fuzz/log/$target" 2>&1 </dev/null
