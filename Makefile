@@ -16,7 +16,7 @@ BOARD_PACKAGES = arduino-core-avr qemu-system-arm
 
 SERVER = $(addprefix tests/server/, \
 	smtpd.c dialogue.c script.c pem.c bytes.c)
-WORLD = tests/rig.c tests/world.c tests/modem/espat.c $(SERVER)
+WORLD = tests/rig.c tests/world.c tests/ec_memo.c tests/modem/espat.c $(SERVER)
 FTP_RIG = tests/ftp_rig.c tests/server/ftpd.c examples/ftp.c $(WORLD)
 DESKTOP = $(addprefix examples/, desktop.c pem.c trace.c wire.c)
 FUZZ = parser builder link starttls record tx saved
@@ -123,16 +123,26 @@ $(B)/fast/%: MODE = $(FAST)
 $(B)/cov/%: MODE = $(COV)
 $(B)/cov/%: CC = clang
 
-$(foreach s,$(SUITES_AT),$(foreach m,asan plain fast cov,\
+MODES = asan plain fast cov
+
+# what several tests are linked from is compiled once in each mode
+define OBJECT
+$(B)/$(1)/%.o: %.c $$(HEADERS)
+	@mkdir -p $$(@D)
+	@$$(CC) $$(STD) $$(WARN) $$(MODE) $$(CPPFLAGS) -c -o $$@ $$<
+endef
+$(foreach m,$(MODES),$(eval $(call OBJECT,$(m))))
+
+$(foreach s,$(SUITES_AT),$(foreach m,$(MODES),\
 	$(eval $(B)/$(m)/$(s): tests/$(s).c $(HEADERS))))
-$(foreach s,$(SUITES_WORLD) fault soak,$(foreach m,asan plain fast cov,\
-	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD) $(HEADERS))))
+$(foreach s,$(SUITES_WORLD) fault soak,$(foreach m,$(MODES),\
+	$(eval $(B)/$(m)/$(s): tests/$(s).c $(WORLD:%.c=$(B)/$(m)/%.o) $(HEADERS))))
 $(B)/asan/espat: tests/modem/test_espat.c tests/modem/espat.c $(HEADERS)
-$(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER) $(HEADERS)
-$(foreach s,$(SUITES_FTP),$(foreach m,asan plain fast cov,\
-	$(eval $(B)/$(m)/$(s): tests/$(s).c $(FTP_RIG) $(HEADERS))))
-$(B)/asan/attacks $(B)/cov/attacks: $(wildcard tests/attacks/*.c) \
-	$(FTP_RIG) $(HEADERS)
+$(B)/asan/smtpd: tests/server/test_smtpd.c $(SERVER:%.c=$(B)/asan/%.o) $(HEADERS)
+$(foreach s,$(SUITES_FTP),$(foreach m,$(MODES),\
+	$(eval $(B)/$(m)/$(s): tests/$(s).c $(FTP_RIG:%.c=$(B)/$(m)/%.o) $(HEADERS))))
+$(foreach m,asan cov,$(eval $(B)/$(m)/attacks: \
+	$(patsubst %.c,$(B)/$(m)/%.o,$(wildcard tests/attacks/*.c) $(FTP_RIG))))
 
 COVERED = $(addprefix $(B)/cov/, $(SUITES_AT) $(SUITES_WORLD) fault \
 	$(SUITES_FTP) attacks)
@@ -149,7 +159,8 @@ $(B)/bench/job: tests/bench/job.c
 
 $(BINARIES) $(COVERED) $(BENCHES) $(B)/fast/soak:
 	@mkdir -p $(@D)
-	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c,$^) -lbearssl
+	@$(CC) $(STD) $(WARN) $(MODE) $(CPPFLAGS) -o $@ $(filter %.c %.o,$^) \
+		-lbearssl
 
 test-deps:
 	@tests/deps.sh $(TEST_PACKAGES)

@@ -844,12 +844,13 @@ ESTLS_API uint32_t estls_link_time(const estls_link *l);
 /* Opens TCP to host:port on link id (0 without mux).  E_ARG: id, or host
  * holds a control character; E_STATE: that link is open; E_SPACE: line_cap;
  * by step: E_NETWORK, or E_TIMEOUT, and then the modem may still be at it and
- * not answer what comes next. */
+ * not answer what comes next.  What comes before CONNECT (AT+SYSMSG as it is by
+ * default) is of an earlier connection, and thrown away. */
 ESTLS_API int estls_link_dial(estls_link *l, const char *host, uint16_t port,
                               uint8_t id) ESTLSI_CHECKED;
 /* Closes link id.  A peer that closed first is fine.  What it had sent and
- * nobody has read is thrown away.  By step: nothing that matters; the port is
- * free in any case. */
+ * nobody has read is thrown away.  BUSY: something is under way: step, and call
+ * again.  By step: nothing that matters; the port is free in any case. */
 ESTLS_API int estls_link_hangup(estls_link *l, uint8_t id) ESTLSI_CHECKED;
 /* ESTLS_OK: the last operation is done, or none was started. */
 ESTLS_API int estls_link_step(estls_link *l);
@@ -2932,12 +2933,18 @@ static void estlsi_link_payload(estls_link *l, const estls_at_event *ev,
             l->port[mine].flags &= (uint8_t)~ESTLSI_LINK_MORE;
         }
         id = mine;
-    } else if (l->op == ESTLSI_LINK_DIAL && id == mine) {
-        /* it speaks before CIPSTART's OK, which must wait behind it */
-        l->port[mine].flags |= ESTLSI_LINK_OPEN;
-        estlsi_link_end(l, ESTLS_OK);
     }
     l->port_rx = (uint8_t)id;
+}
+
+/* The dial has succeeded, and the peer may speak before the OK, which must
+ * wait behind it.  What came earlier is of another that the modem still had. */
+static void estlsi_link_connected(estls_link *l, unsigned id)
+{
+    if (l->op != ESTLSI_LINK_DIAL || id != l->port_op) { return; }
+    l->port[id].flags =
+        (uint8_t)((l->port[id].flags & ESTLSI_LINK_DROPPED) | ESTLSI_LINK_OPEN);
+    estlsi_link_end(l, ESTLS_OK);
 }
 
 static void estlsi_link_event(void *user, const estls_at_event *ev)
@@ -2950,6 +2957,7 @@ static void estlsi_link_event(void *user, const estls_at_event *ev)
 
     switch (ev->kind) {
     case ESTLS_AT_URC:
+        if (ev->tag == ESTLS_AT_CONNECT) { estlsi_link_connected(l, id); }
         if (ev->tag == ESTLS_AT_CLOSED) { flag = ESTLSI_LINK_EOF; }
         if (ev->tag == ESTLS_AT_WIFI_DOWN && op != ESTLSI_LINK_SETUP &&
             op != ESTLSI_LINK_JOIN) {
@@ -3129,9 +3137,6 @@ static void estlsi_link_dial_done(estls_link *l, estlsi_port *port, int rc)
         port->flags |= ESTLSI_LINK_OPEN | ESTLSI_LINK_DROPPED;
     }
     estlsi_link_end(l, rc);
-    if (!rc && (port->flags & ESTLSI_LINK_DROPPED) && !l->at.head) {
-        l->rc = (int8_t)estls_link_hangup(l, port->id);
-    }
 }
 
 /* The modem refuses a send: too much at a time, perhaps, and nothing is lost;
@@ -3153,7 +3158,11 @@ static void estlsi_link_done(estls_at_cmd *cmd, int rc)
     const int refused = rc == ESTLS_E_MODEM;
 
     switch (l->op) {
-    case ESTLSI_LINK_NONE: return; /* a dial that payload has ended */
+    case ESTLSI_LINK_NONE: /* a dial that CONNECT has ended */
+        if (flags & ESTLSI_LINK_DROPPED) {
+            (void)!estls_link_hangup(l, port->id);
+        }
+        return;
     case ESTLSI_LINK_SETUP: estlsi_link_setup_done(l, rc); return;
     case ESTLSI_LINK_JOIN: estlsi_link_join_done(l, rc); return;
     case ESTLSI_LINK_DIAL: estlsi_link_dial_done(l, port, rc); return;

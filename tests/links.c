@@ -515,6 +515,38 @@ static void greeting_before_ok(void)
     CHECK_INT(estls_link_hangup(&l, 0), ESTLS_OK);
 }
 
+/* What the modem says before CONNECT is of a connection that it still had, as
+ * after a hangup that it refused: neither its bytes nor its end are the new
+ * one's. */
+static void an_older_connection_while_dialling(void)
+{
+    char text[8] = "";
+
+    CHECK_INT(canned_dial("\r\n+IPD,3:old\r\nCLOSED\r\nCONNECT\r\n\r\nOK\r\n"
+                          "\r\n+IPD,3:new"),
+              ESTLS_OK);
+    CHECK_INT(estls_link_io(&l, 0, &io[0]), ESTLS_OK);
+    CHECK_INT(read_some(&io[0], text, 7), 3);
+    CHECK_TEXT(text, "new");
+    CHECK_INT(io[0].read(io[0].user, text, 7), 0);
+}
+
+/* A connection of another link, which had been given up, is nobody's. */
+static void another_connects_while_dialling(void)
+{
+    CHECK_INT(canned_open(), ESTLS_OK);
+    r.d.mux = 1;
+    CHECK_INT(canned_finish(estls_link_open(&l, &r.d)), ESTLS_OK);
+    canned.dialled = "1,CONNECT\r\n\r\nERROR\r\n";
+    CHECK_INT(canned_finish(estls_link_dial(&l, "host", 25, 0)),
+              ESTLS_E_NETWORK);
+    CHECK_INT(estls_link_io(&l, 1, &io[1]), ESTLS_OK);
+    CHECK_INT(io[1].write(io[1].user, "x", 1), ESTLS_E_STATE);
+    canned_say("0,CONNECT\r\n"); /* nor is one that nobody dials open */
+    CHECK_INT(estls_link_io(&l, 0, &io[0]), ESTLS_OK);
+    CHECK_INT(io[0].write(io[0].user, "x", 1), ESTLS_E_STATE);
+}
+
 static void dial_answers(void)
 {
     CHECK_INT(canned_dial("CONNECT\r\n\r\nOK\r\n"), ESTLS_OK);
@@ -782,6 +814,8 @@ int main(int argc, char **argv)
     RUN(bad_names);
     RUN(long_write);
     RUN(greeting_before_ok);
+    RUN(an_older_connection_while_dialling);
+    RUN(another_connects_while_dialling);
     RUN(dial_answers);
     RUN(join_answers);
     RUN(joins_from_another_network);

@@ -65,7 +65,7 @@ mutate() {
 }
 
 # -- suites -------------------------------------------------------------------
-WORLD="world modem/espat server/smtpd server/dialogue server/script
+WORLD="world ec_memo modem/espat server/smtpd server/dialogue server/script
     server/pem server/bytes"
 FTP="ftp_rig server/ftpd examples/ftp"
 ATTACKS=$(cd tests && ls attacks/*.c | sed 's/\.c$//')

@@ -1,6 +1,8 @@
 #define ESTLS_IMPLEMENTATION
 #include "rig.h"
 
+#include "ec_memo.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,6 +72,23 @@ static size_t rig_entropy(void *user, void *dst, size_t len)
     return r->entropy ? r->entropy : len;
 }
 
+/* Instead of BearSSL's, which asks the OS: numbers from rig_init on, so that the
+ * same test does the same each time. */
+static uint32_t seeded;
+
+static int seed(const br_prng_class **generator)
+{
+    seeded++;
+    (*generator)->update(generator, &seeded, sizeof seeded);
+    return 1;
+}
+
+br_prng_seeder br_prng_seeder_system(const char **name)
+{
+    if (name) { *name = "rig"; }
+    return seed;
+}
+
 static uint32_t rig_time(void *user)
 {
     return ((rig *)user)->unix_time;
@@ -97,6 +116,7 @@ void rig_certificate(rig *r, const char *name)
 void rig_init(rig *r, int generation, const char *certificate)
 {
     memset(r, 0, sizeof *r);
+    seeded = 0;
     r->modem.generation = generation;
     r->modem.fault = r->faults;
     r->unix_time = RIG_UNIX_TIME;
@@ -105,6 +125,8 @@ void rig_init(rig *r, int generation, const char *certificate)
     r->server.password = rig_secret;
     r->server.on_mail = rig_on_mail;
     r->server.context = r;
+    r->server.ec = &ec_memo;
+    r->d.impl.ec = &ec_memo;
     rig_certificate(r, certificate);
     r->d.no_modem = generation == RIG_DIRECT;
     r->d.line = r->line;
@@ -132,7 +154,7 @@ void rig_pin(rig *r, const char *certificate)
     const size_t i = (size_t)(it - identities);
 
     pins[i].key_type = BR_KEYTYPE_EC;
-    br_ec_compute_pub(br_ec_get_default(), &pins[i].key.ec, points[i],
+    br_ec_compute_pub(&ec_memo, &pins[i].key.ec, points[i],
                       br_skey_decoder_get_ec(&it->key));
     r->d.trust = estls_pin;
     r->d.pin = &pins[i];

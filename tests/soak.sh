@@ -28,7 +28,7 @@ mutant() {
         END { exit n != 1 }' estls.h >"$tree/estls.h"
     check "$1: the line is there once" [ $? -eq 0 ]
     (cd "$tree" && gcc -std=c11 -O1 -D_GNU_SOURCE -Itests -o soak \
-        tests/soak.c tests/rig.c tests/world.c tests/modem/espat.c \
+        tests/soak.c tests/{rig,world,ec_memo}.c tests/modem/espat.c \
         tests/server/{smtpd,dialogue,script,pem,bytes}.c -lbearssl)
     timeout 300 "$tree/soak" "$pki" 200 "$seed" >"$tree/out" 2>&1
     n=$(awk -v what="$4" 'NF == 2 && $1 == what { print $2 }' "$tree/out")

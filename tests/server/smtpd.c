@@ -141,6 +141,19 @@ static const uint16_t default_suites[] = {
     BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 };
 
+static void set_ec(struct smtpd *s)
+{
+    const struct smtpd_options *o = s->options;
+
+    br_ssl_engine_set_ec(&s->tls.eng, o->ec);
+    if (br_skey_decoder_key_type(o->key) == BR_KEYTYPE_EC) {
+        br_ssl_server_set_single_ec(
+            &s->tls, o->chain->certificates, o->chain->count,
+            br_skey_decoder_get_ec(o->key), BR_KEYTYPE_KEYX | BR_KEYTYPE_SIGN,
+            BR_KEYTYPE_EC, o->ec, br_ecdsa_sign_asn1_get_default());
+    }
+}
+
 static void set_identity(struct smtpd *s)
 {
     const struct pem_chain *chain = s->options->chain;
@@ -153,6 +166,7 @@ static void set_identity(struct smtpd *s)
         br_ssl_server_init_full_ec(&s->tls, chain->certificates, chain->count,
                                    BR_KEYTYPE_EC, br_skey_decoder_get_ec(key));
     }
+    if (s->options->ec) { set_ec(s); }
 }
 
 static void set_versions_and_suites(struct smtpd *s)

@@ -104,6 +104,7 @@ struct smtpd_options {
     /* Identity. Without a chain only the clear dialogue works. */
     const struct pem_chain *chain;
     const br_skey_decoder_context *key;
+    const br_ec_impl *ec;            /* NULL: BearSSL's choice */
     const char *hostname;            /* NULL: mail.example.test */
     const char *user;                /* NULL: AUTH is not offered ... */
     const char *password;            /* ... else mail requires it */
