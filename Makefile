@@ -264,7 +264,7 @@ cross:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(BOARD_PACKAGES) \
 		$(QEMU_PACKAGES)
 	@$(MAKE) -s --no-print-directory $(B)/anchors $(PKI)/done
-	@tests/modes.sh
+	@tests/modes.sh cross
 	@tests/size.sh
 	@tests/cores.sh $(B) $(PKI) --static
 	@tests/power/cycles.sh

@@ -1,12 +1,14 @@
 #!/bin/sh
-# modes.sh - the header in every mode, with every compiler that is here.
-# Prints one line per mode; a compiler that is missing is skipped.
+# modes.sh [cross] - the header in every mode, with gcc and clang, and with the
+# cross compilers. Prints one line per mode; a compiler that is missing is
+# skipped.
 set -u
 cd "$(dirname "$0")/.."
 top=$(pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0 failed=0
+cross=${1:-}
 
 # mode NAME COMMAND...: the command succeeds and says nothing
 mode() {
@@ -36,6 +38,10 @@ refuses() {
 
 # have COMPILER WHAT
 have() {
+    case $1$cross in
+    gcc | clang | g++ | clang++ | *cross) ;;
+    *) return 1 ;;
+    esac
     command -v "$1" >/dev/null && return 0
     echo "      $2: skipped, no $1"
     return 1
@@ -69,14 +75,14 @@ echo 'int estls_other_file(void); int estls_other_file(void) { return 1; }' \
 # -- gcc and clang: every standard, every mode --------------------------------
 for cc in gcc clang; do
     have $cc "C" || continue
-    for name in full static no_tls plain plain_no_tls; do
+    for unit in full static no_tls plain plain_no_tls; do
         # shellcheck disable=SC2086
-        mode "$cc c99 $name" $cc -std=c99 $c_warnings -O1 -c "$dir/$name.c" \
-            -o "$dir/$name.$cc.o"
+        mode "$cc c99 $unit" $cc -std=c99 $c_warnings -O1 -c "$dir/$unit.c" \
+            -o "$dir/$unit.$cc.o"
         for std in c11 c17; do # another front end, the same optimiser
             # shellcheck disable=SC2086
-            mode "$cc $std $name" $cc -std=$std $c_warnings -fsyntax-only \
-                "$dir/$name.c"
+            mode "$cc $std $unit" $cc -std=$std $c_warnings -fsyntax-only \
+                "$dir/$unit.c"
         done
     done
     mode "$cc -O2 full" $cc -std=c99 $c_warnings -O2 -c "$dir/full.c" \
@@ -93,9 +99,9 @@ for cxx in g++ clang++; do
 done
 
 # -- microcontrollers ---------------------------------------------------------
-cross="-std=c99 -Wall -Wextra -Werror -Os -c -o $dir/cross.o"
+flags="-std=c99 -Wall -Wextra -Werror -Os -c -o $dir/cross.o"
 if have avr-gcc "AVR"; then
-    mode "avr-gcc atmega328p no_tls" avr-gcc $cross -mmcu=atmega328p \
+    mode "avr-gcc atmega328p no_tls" avr-gcc $flags -mmcu=atmega328p \
         "$dir/no_tls.c"
     if [ -e /usr/include/bearssl.h ]; then
         mkdir "$dir/bearssl"
@@ -104,21 +110,21 @@ if have avr-gcc "AVR"; then
         names_poly1305() {
             printf '%s\nbr_poly1305_run poly1305 = br_poly1305_%s_run;\n' \
                 "$include" "$1" >"$dir/names.c"
-            avr-gcc $cross -mmcu=atmega2560 -I"$dir/bearssl" "$dir/names.c"
+            avr-gcc $flags -mmcu=atmega2560 -I"$dir/bearssl" "$dir/names.c"
         }
-        mode "avr-gcc atmega2560 full" avr-gcc $cross -mmcu=atmega2560 \
+        mode "avr-gcc atmega2560 full" avr-gcc $flags -mmcu=atmega2560 \
             -I"$dir/bearssl" "$dir/full.c"
         mode "avr-gcc: br_poly1305_i15_run may be named" names_poly1305 i15
         mode "avr-gcc: br_poly1305_ctmul32_run may not" refuses 'poisoned' \
             names_poly1305 ctmul32
         for client in smtp ftp seed_eeprom; do
-            mode "avr-gcc atmega2560 examples/$client.c" avr-gcc $cross \
+            mode "avr-gcc atmega2560 examples/$client.c" avr-gcc $flags \
                 -mmcu=atmega2560 -I"$dir/bearssl" "$top/examples/$client.c"
         done
     fi
 fi
 if have arm-none-eabi-gcc "ARM"; then
-    arm="arm-none-eabi-gcc $cross -mcpu=cortex-m0plus -mthumb"
+    arm="arm-none-eabi-gcc $flags -mcpu=cortex-m0plus -mthumb"
     mode "arm-none-eabi-gcc cortex-m0plus no_tls" $arm "$dir/no_tls.c"
     if [ -e /usr/include/bearssl.h ]; then
         # the header of the host's BearSSL is portable; its other headers,
@@ -143,7 +149,7 @@ void *memchr(const void *, int, size_t);
 int memcmp(const void *, const void *, size_t);
 size_t strlen(const char *);
 END
-    xtensa="xtensa-lx106-elf-gcc $cross -ffreestanding -I$dir/xtensa"
+    xtensa="xtensa-lx106-elf-gcc $flags -ffreestanding -I$dir/xtensa"
     mode "xtensa-lx106-elf-gcc no_tls" $xtensa "$dir/no_tls.c"
     if [ -e /usr/include/bearssl.h ]; then
         ln -s /usr/include/bearssl /usr/include/bearssl.h "$dir/xtensa/"
