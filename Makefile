@@ -49,7 +49,7 @@ help:
 	@echo 'make fuzz-deep     the same for hours: FUZZ_TIME=3600 each, or FUZZ_RUNS='
 	@echo 'make cross         cross compilers: modes, sizes, boards in QEMU'
 	@echo 'make mcu           a mail from simulated AVR, ARM, RISC-V (10 min)'
-	@echo 'make mcu-units     the unit tests on AVR, stm8, mcs51, z80 (15 min)'
+	@echo 'make mcu-units     the unit tests on AVR, stm8, mcs51, z80 (5 min)'
 	@echo 'make size          code, RAM and stack on five cores (4 min)'
 	@echo 'make bench         instructions, bytes, stack, beside others (3 min)'
 	@echo 'make power         20 months of weak cells, beside an oracle (3 min)'
@@ -271,7 +271,7 @@ cross:
 	@tests/boards.sh cross $(B) $(PKI)
 
 # The main job where it belongs, in simulation; mcu-units: the unit tests of
-# >>at and >>tx there. They take long, and are not in CI yet.
+# >>at and >>tx there.
 mcu:
 	@tests/deps.sh $(TEST_PACKAGES) $(CROSS_PACKAGES) $(MCU_PACKAGES)
 	@$(MAKE) -s --no-print-directory $(B)/smtpd $(B)/anchors $(PKI)/done

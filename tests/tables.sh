@@ -1,10 +1,10 @@
 #!/bin/sh
 # tables.sh [--check] - writes the generated tables into README.md and
-# SECURITY.md, between their markers; or tells whether they are as they would be written. Those of
-# attacks, servers, power, bench and cores are what make test, test-servers,
-# power, bench and size left in build/; where they have not run, what is there
-# is kept.  So are bench and cores by --check: the counts are of one machine,
-# and make size compares cores itself.
+# SECURITY.md, between their markers; or tells whether they are as they would
+# be written. Those of attacks, servers, power, bench and cores are what make
+# test, test-servers, power, bench and size left in build/; where they have not
+# run, what is there is kept. So are bench and cores by --check: the counts are
+# of one machine, and make size compares cores itself.
 set -eu
 
 dir=$(mktemp -d)
@@ -70,7 +70,7 @@ fi
 [ -z "${1:-}" ] || exit 0
 {
     printf '| command | result | date |\n|---|---|---|\n'
-    for name in lint coverage faults fuzz fuzz-deep prove mutants soak; do
+    for name in test lint coverage fuzz fuzz-deep prove mutants soak; do
         cat "build/proofs/$name.md" 2>/dev/null ||
             grep -E "^\| \`make ${name}[ \`].*[0-9]{4}-[0-9-]+ \|\$" SECURITY.md || :
     done

@@ -43,6 +43,7 @@ report() {
     last=$(grep -oE 'cov: [0-9]+ .*corp: [0-9]+/[0-9]+[KMb]+' "$log" | tail -n 1)
     findings=$(find "$fuzz/crash" -name "$target-*" | wc -l)
     runs=$(number number_of_executed_units "$log")
+    all=$((all + ${runs:-0}))
     printf '%-9s %10s runs %7s/s  corpus %5s  edges %5s  findings %d\n' \
         "$target" "${runs:-0}" "$(number average_exec_per_sec "$log")" \
         "$(echo "$last" | sed -nE 's/.*corp: ([0-9]+).*/\1/p')" \
@@ -71,9 +72,11 @@ status=0 command='' out=/dev/null err=/dev/null shown=1
 export -f one options
 export build seconds here fuzz
 printf '%s\n' "$@" | xargs -P 2 -I {} bash -c 'one {}'
+all=0
 for target; do
     doing=$target
     report "$target"
     check 'AFL++ runs the corpus' afl "$target"
 done
+proof "fuzz FUZZ_TIME=$seconds" "$# targets, $all executions, no finding"
 finish
