@@ -334,10 +334,12 @@ hostile_servers() {
     doing='226 is missing' && server hostile --say 226=
     ftp --timeout 1 -- "$dir/small" && fails_with TIMEOUT
     stop "$server"
-    doing='no resumption' && server hostile --no-resumption
+    doing='no resumption' && server hostile --no-resumption --new-sessions
     ftp -- "$dir/small" && fails_with TRUST
     check 'it says why' holds "$err" 'the server did not resume the TLS session'
+    stop "$server"
     doing='no resumption, and none wanted: the server minds'
+    server hostile --no-resumption
     ftp --new-sessions -- "$dir/small" && fails_with REFUSED
     check 'what it said' holds "$err" 'the server said: 522'
     stop "$server"

@@ -68,6 +68,7 @@ enum option_key {
     KEY_CUT_UPLOAD,
     KEY_CUT_DOWNLOAD,
     KEY_NO_RESUMPTION,
+    KEY_NEW_SESSIONS,
     KEY_DIE_WITH_PARENT
 };
 
@@ -87,6 +88,8 @@ static const struct argp_option options[] = {
      0},
     {"no-resumption", KEY_NO_RESUMPTION, 0, 0,
      "Resume no session on data links, and mind", 0},
+    {"new-sessions", KEY_NEW_SESSIONS, 0, 0,
+     "Do not mind data links that resume none", 0},
     {0, 0, 0, 0, 0, 0},
 };
 
@@ -132,6 +135,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_CUT_UPLOAD: s->ftpd.cut_upload_at = strtoul(text, NULL, 10); break;
     case KEY_CUT_DOWNLOAD: cut_downloads(text); break;
     case KEY_NO_RESUMPTION: s->ftpd.data.no_resumption = true; break;
+    case KEY_NEW_SESSIONS: s->ftpd.demand_resumption = false; break;
     case KEY_DIE_WITH_PARENT: s->die_with_parent = true; break;
     case ARGP_KEY_END:
         if (o->chain == NULL || o->key == NULL || s->dir == NULL ||
@@ -399,12 +403,12 @@ int main(int argc, char **argv)
         NULL,    NULL,
         NULL};
 
+    settings.ftpd.demand_resumption = true;
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     smtpd_sessions_init(&settings.sessions);
     settings.ftpd.control.sessions = &settings.sessions;
     settings.ftpd.store = &settings.store;
     settings.ftpd.answers = settings.answers;
-    settings.ftpd.demand_resumption = true;
     settings.ftpd.load = load_file;
     settings.ftpd.save = save_file;
     signal(SIGPIPE, SIG_IGN);
