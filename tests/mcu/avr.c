@@ -10,10 +10,6 @@
 
 enum { PAINT = 0xc5, RING = 64, UART_2X_115200 = 16 };
 
-enum { /* what the host takes from GPIOR0 */
-       TELL_SLEEP = 1
-};
-
 extern uint8_t _end[]; /* of .noinit, the last section in RAM */
 
 static volatile uint8_t ring[RING];
@@ -161,7 +157,7 @@ unsigned board_lost(void)
 void board_sleep(void)
 {
     cli();
-    GPIOR0 = TELL_SLEEP;
+    GPIOR0 = BOARD_TELL_SLEEP;
     sleep_mode();
     for (;;) {}
 }

@@ -156,10 +156,14 @@ judge_job() {
         at_least "$(told "$1" untouched 1)" 200
     check "full handshake in $2 s" at_most "$(handshake "$1" 1)" "$2"
     check 'resumed in 1 s' at_most "$(handshake "$1" 2)" 1
+    check 'the longest step is within the handshake' \
+        at_most "$(longest "$1")" "$(mega "$1" 1)"
 }
 
 # mega NAME N: million cycles of the N-th handshake
 mega() { awk -v s="$(handshake "$1" "$2")" 'BEGIN {printf "%.1f", s * 16}'; }
+# longest NAME: million cycles of the longest step to the first session
+longest() { awk -v n="$(told "$1" step 1)" 'BEGIN {printf "%.1f", n / 1e6}'; }
 # sections NAME: bytes of flash, of static RAM
 sections() {
     avr-size -A "$mcu/$1.elf" | awk '
@@ -177,7 +181,7 @@ row() {
     untouched=$(told "$1" untouched 1)
     echo "| $2 | AVR | $4 | $flash | $static |" \
         "$(($3 - static - untouched)) | $untouched |" \
-        "$(mega "$1" 1) | $(mega "$1" 2) | |"
+        "$(mega "$1" 1) | $(mega "$1" 2) | $(longest "$1") |"
 }
 
 # -- what goes wrong ----------------------------------------------------------

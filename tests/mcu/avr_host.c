@@ -29,6 +29,8 @@ static avr_cycle_count_t ticked; /* the last tick of the modem */
 static unsigned received;        /* bytes since the start */
 static int unread;               /* the board has not taken the last byte */
 static int asleep;
+static avr_cycle_count_t stepped; /* when the last step began; 0: none has */
+static avr_cycle_count_t longest;
 
 static double seconds(void)
 {
@@ -37,11 +39,32 @@ static double seconds(void)
 
 /* -- the chip's registers -------------------------------------------------- */
 
+static void end_step(void)
+{
+    if (stepped && avr->cycle - stepped > longest) {
+        longest = avr->cycle - stepped;
+    }
+}
+
+/* 1: it sleeps; 2: a step of the session begins. */
 static void on_mark(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
 {
     (void)unused;
     a->data[at] = value;
-    asleep = 1;
+    asleep = value == 1;
+    end_step();
+    stepped = asleep ? 0 : avr->cycle;
+}
+
+/* The session is open: how long its longest step was. */
+static void say_longest(void)
+{
+    char text[40];
+
+    end_step();
+    stepped = 0;
+    snprintf(text, sizeof text, "step %llu", (unsigned long long)longest);
+    host_print(text);
 }
 
 static void on_console(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
@@ -51,7 +74,9 @@ static void on_console(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
     (void)a;
     (void)at;
     (void)unused;
-    if (line) { host_print(line); }
+    if (!line) { return; }
+    if (strncmp(line, "open ", 5) == 0) { say_longest(); }
+    host_print(line);
 }
 
 static uint8_t on_random(avr_t *a, avr_io_addr_t at, void *unused)
@@ -175,6 +200,7 @@ static void wake(void)
     woke = avr->cycle;
     unread = 0;
     asleep = 0;
+    stepped = longest = 0;
 }
 
 static int run(double limit)

@@ -23,6 +23,16 @@ unsigned board_lost(void);
 /* Sleeps with RAM retained; wakes up by a reset. */
 void board_sleep(void);
 
+/* A step of the session begins; simavr's host, which is told so by GPIOR0,
+ * counts its cycles. */
+#if defined __AVR__
+#include <avr/io.h>
+enum { BOARD_TELL_SLEEP = 1, BOARD_TELL_STEP = 2 };
+#define BOARD_STEP() (GPIOR0 = BOARD_TELL_STEP)
+#else
+#define BOARD_STEP() ((void)0)
+#endif
+
 /* A variable that a reset does not change; garbage when power comes first. */
 #define BOARD_RETAINED __attribute__((section(".noinit")))
 

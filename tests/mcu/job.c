@@ -108,7 +108,10 @@ static int send_mail(void)
 {
     int rc = estls_open(&net, &session);
 
-    while (rc == ESTLS_BUSY) { rc = estls_step(&net); }
+    while (rc == ESTLS_BUSY) {
+        BOARD_STEP();
+        rc = estls_step(&net);
+    }
     board_say("open", rc);
     if (rc != ESTLS_OK) { return rc; }
     rc = smtp_open(&client, &mail, &tls);
