@@ -15,6 +15,7 @@ void client_init(client *c, int mode,
     c->r.server.sessions = &c->sessions;
     c->r.server.seed = (struct smtpd_blob)SMTPD_BLOB("bench");
     c->r.d.profile = profile;
+    c->r.d.impl.ec = NULL; /* the profile's, which does not remember */
     c->r.d.iobuf_cap = iobuf_cap;
     c->r.d.saved = &c->r.saved;
     if (mode <= 0) {

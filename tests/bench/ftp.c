@@ -74,6 +74,7 @@ static int prepare(int generation, uint16_t iobuf_cap)
 
     ftp_rig_init(&t, generation, "ec");
     t.r.d.profile = profile;
+    t.r.d.impl.ec = NULL; /* the profile's, which does not remember */
     if (generation) {
         rc = ftp_rig_login(&t);
         t.data.iobuf_cap = iobuf_cap;
