@@ -362,7 +362,7 @@ static void resistance(void)
     memset(&c, 0, sizeof c);
     c.mV = (uint16_t)(1800 + below(2200));
     c.r0_mOhm = 100 + about(50000);
-    if (c.r0_mOhm > 1000000) { return; } /* it makes no sense */
+    if (c.r0_mOhm >> 31) { return; } /* twice that is too much for it */
     before = estls_tx_predict(&c, &node.board, uA);
     c.r0_mOhm += below(c.r0_mOhm);
     if ((uint64_t)c.r0_mOhm * peak(uA) > 8000000000u) { return; }

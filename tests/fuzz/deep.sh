@@ -44,7 +44,7 @@ start_libfuzzer() { # TARGET N
     dict=$(option "$1" dict)
     start "lib-$1-$2" "$fuzz/lib/$1" ${dict:+-dict=$here/$dict} \
         -max_len="$(option "$1" max_len)" "$limit" \
-        -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -reload=60 \
+        -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -reload=60 \
         -artifact_prefix="$fuzz/crash/$1-" "$fuzz/new/$1" "$dir/$1"
 }
 

@@ -352,17 +352,18 @@ static void hear(uint8_t byte)
         hear_payload(byte);
         return;
     }
-    if (modem.len + 1 < sizeof modem.line) {
-        modem.line[modem.len++] = (char)byte;
+    /* commands given up in the middle may be too much: their end counts */
+    if (modem.len + 1 == sizeof modem.line) {
+        modem.len--;
+        modem.line[modem.len - 1] = modem.line[modem.len];
     }
+    modem.line[modem.len++] = (char)byte;
     if (modem.len == 3 && memcmp(modem.line, "+++", 3) == 0) { modem.len = 0; }
     if (byte != '\n') { return; }
     modem.line[modem.len] = 0;
     if (!modem.lies && !modem.booted) {
         MUST(strstr(modem.line, "AT") && modem.len > 3);
-        /* commands given up in the middle may be too much for one line */
-        MUST(modem.len + 1 == sizeof modem.line ||
-             memcmp(modem.line + modem.len - 2, "\r\n", 2) == 0);
+        MUST(memcmp(modem.line + modem.len - 2, "\r\n", 2) == 0);
     }
     modem.len = 0;
     hear_line();

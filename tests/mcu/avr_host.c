@@ -3,6 +3,7 @@
  * The receiver is ours: a byte every 10 bits of 115200 baud, and one that comes
  * while the last was not read is lost, as DOR0 says. Simavr's own has 64 bytes
  * of FIFO and loses nothing. */
+#include "board.h"
 #include "host.h"
 
 #include <err.h>
@@ -46,12 +47,11 @@ static void end_step(void)
     }
 }
 
-/* 1: it sleeps; 2: a step of the session begins. */
 static void on_mark(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
 {
     (void)unused;
     a->data[at] = value;
-    asleep = value == 1;
+    asleep = value == BOARD_TELL_SLEEP;
     end_step();
     stepped = asleep ? 0 : avr->cycle;
 }

@@ -25,9 +25,9 @@ void board_sleep(void);
 
 /* A step of the session begins; simavr's host, which is told so by GPIOR0,
  * counts its cycles. */
+enum { BOARD_TELL_SLEEP = 1, BOARD_TELL_STEP = 2 };
 #if defined __AVR__
 #include <avr/io.h>
-enum { BOARD_TELL_SLEEP = 1, BOARD_TELL_STEP = 2 };
 #define BOARD_STEP() (GPIOR0 = BOARD_TELL_STEP)
 #else
 #define BOARD_STEP() ((void)0)
