@@ -2522,19 +2522,17 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     if (cap > e->at.left) { cap = e->at.left; }
     if (cap > 0x7fff) { cap = 0x7fff; }
     if (cap == 0) { return 0; }
-    if (ready) {
-        n = (int)(cap < ready ? cap : ready);
-        memcpy(dst, e->rx + e->rx_pos, (size_t)n);
-        e->rx_pos = (uint8_t)(e->rx_pos + n);
-    } else {
-        n = e->io->read(e->io->user, dst, cap);
-    }
-    if (n > 0) {
+    ready = cap < ready ? cap : ready;
+    memcpy(dst, e->rx + e->rx_pos, ready);
+    n = ready < cap ? e->io->read(e->io->user, (char *)dst + ready, cap - ready)
+                    : 0;
+    if (n < 0) { return ESTLS_E_IO; }
+    e->rx_pos = (uint8_t)(e->rx_pos + ready);
+    n += (int)ready;
+    if (n) {
         e->at.left = (uint16_t)(e->at.left - n);
         e->t0 += now - e->t1;
         e->t1 = now;
-    } else if (n < 0) {
-        return ESTLS_E_IO;
     } else if (estlsi_core_past(now, e->t1, ESTLSI_AT_STALL_MS)) {
         estls_at_resync(&e->at);
         return ESTLS_E_TIMEOUT;
@@ -3470,7 +3468,7 @@ static int estlsi_link_pull(estls_link *l, estlsi_port *port, size_t cap)
     port->flags |= ESTLSI_LINK_MORE;
     (void)estlsi_link_say(l, "+CIPRECVDATA=in", NULL);
     l->cmd.timeout_ms = ESTLSI_AT_STALL_MS;
-    return ESTLS_OK;
+    return estlsi_link_serve(l, port);
 }
 
 static int estlsi_link_read(void *user, void *dst, size_t cap)

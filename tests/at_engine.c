@@ -762,6 +762,33 @@ static void test_read_without_payload(void)
     end("- +IPD,0,2:\n");
 }
 
+/* What the engine has taken with the header, and what is behind it, as one; an
+ * error there takes nothing away. */
+static void test_read_takes_all_that_is_there(void)
+{
+    static const row script[] = {
+        {"", 1, "+IPD,0,26:abcdefghijklmnopqrstuvwxyz"}, {0, 0, 0}};
+    char got[26];
+
+    begin(script);
+    modem.read_max = 0;
+    pass(20);
+    CHECK_INT(estls_at_read(&engine, got, 25), 25);
+    CHECK_INT(estls_at_read(&engine, got + 25, 25), 1);
+    CHECK_INT(engine.at.left, 0);
+    CHECK(memcmp(got, "abcdefghijklmnopqrstuvwxyz", sizeof got) == 0);
+    end("- +IPD,0,26:\n");
+    begin(script);
+    modem.read_max = 0;
+    pass(20);
+    modem.read_fails = 1;
+    CHECK_INT(estls_at_read(&engine, got, sizeof got), ESTLS_E_IO);
+    modem.read_fails = 0;
+    CHECK_INT(estls_at_read(&engine, got, sizeof got), 26);
+    CHECK(memcmp(got, "abcdefghijklmnopqrstuvwxyz", sizeof got) == 0);
+    end("- +IPD,0,26:\n");
+}
+
 /* estls_io says: never more than 32,767 at once. */
 static void test_read_offers_no_more_than_an_int(void)
 {
@@ -1389,6 +1416,7 @@ static void all(void)
     RUN(test_payload_at_every_phase);
     RUN(test_payload_stalls);
     RUN(test_read_without_payload);
+    RUN(test_read_takes_all_that_is_there);
     RUN(test_read_offers_no_more_than_an_int);
     RUN(test_payload_stops_the_clock);
     RUN(test_abort_queued);

@@ -8,6 +8,7 @@ set -u
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/lib.sh"
+. "$top/tests/arduino.sh"
 
 warnings='-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow
     -Wundef -Wcast-qual -Wstrict-prototypes -Werror'
@@ -28,31 +29,6 @@ silent() {
 }
 
 # -- sketches -----------------------------------------------------------------
-
-# sketch NAME: what the Arduino IDE compiles, in $dir/NAME/sketch.cpp, with
-# estls.h and the user's own values beside it
-sketch() {
-    mkdir -p "$dir/$1"
-    cp "examples/arduino/$1/"* estls.h "$dir/$1/"
-    {
-        echo '#include <Arduino.h>'
-        echo "#line 1 \"$1.ino\""
-        cat "examples/arduino/$1/$1.ino"
-    } >"$dir/$1/sketch.cpp"
-}
-
-# values PIN: for MailSensor; PIN is the file that `anchors --pin` made
-values() {
-    cp "$1" "$dir/MailSensor/pin.h"
-    cat >"$dir/MailSensor/arduino_secrets.h" <<END
-#define SECRET_SSID "attic"
-#define SECRET_PASSWORD "correct horse"
-#define SECRET_HOST "mail.example.test"
-#define SECRET_FROM "sensor@example.test"
-#define SECRET_TO "ops@example.test"
-#define SECRET_AUTH "$(printf '\0sensor\0battery staple' | base64)"
-END
-}
 
 # on_pc NAME: the sketch and our core, as $dir/NAME/sketch.o
 on_pc() {
@@ -135,8 +111,6 @@ arduino() {
 
 # -- the sketches on AVR ------------------------------------------------------
 
-core=/usr/share/arduino/hardware/arduino/avr
-
 # stands_in NM OBJECT...: linker options for what is not here: BearSSL for that
 # processor, and the radio
 stands_in() {
@@ -145,47 +119,23 @@ stands_in() {
             print "-Wl,--defsym=" $2 "=0" }'
 }
 
-# arduino_core DIR OPTION...: the core as the IDE builds it; its String does
-# not compile with this avr-gcc, and no sketch of ours uses it
-arduino_core() {
-    local to=$1 file
-
-    shift
-    mkdir "$to"
-    for file in "$core"/cores/arduino/*.c; do
-        avr-gcc -std=gnu11 -w "$@" -c "$file" \
-            -o "$to/$(basename "$file").o" || return 1
-    done
-    for file in "$core"/cores/arduino/*.cpp; do
-        [ "${file##*/}" != WString.cpp ] || continue
-        avr-g++ -std=gnu++11 -w -fpermissive "$@" -c "$file" \
-            -o "$to/$(basename "$file").o" || return 1
-    done
-    avr-ar rcs "$to/core.a" "$to"/*.o
-}
-
 # on_avr NAME MCU VARIANT HZ
 on_avr() {
-    local at=$dir/$1 options
+    local at=$dir/$1
 
-    options="-Os -mmcu=$2 -DF_CPU=$4 -DARDUINO=10819 -DARDUINO_ARCH_AVR
-        -fno-exceptions -ffunction-sections -fdata-sections
-        -I$core/cores/arduino -I$core/variants/$3
-        -I$core/libraries/EEPROM/src -I$core/libraries/SPI/src"
-    # shellcheck disable=SC2086
-    check 'the core compiles' arduino_core "$at/core" ${options/-fno-exc*ns/}
-    # shellcheck disable=SC2086
-    check 'compiles, silently' silent avr-g++ -std=gnu++11 -Wall -Wextra \
-        -Werror -fno-threadsafe-statics $options -I"$at" \
-        -isystem "$dir/bearssl" -c "$at/sketch.cpp" -o "$at/sketch.o"
+    ide "$2" "$3" "$4"
+    check 'the core compiles' arduino_core "$at/core"
+    check 'compiles, silently' silent arduino_object "$1" "$dir/bearssl"
     # shellcheck disable=SC2046
-    check 'links' avr-g++ -Os -mmcu="$2" -Wl,--gc-sections \
-        -Wl,--defsym=__DATA_REGION_LENGTH__=0xffff \
-        $(stands_in avr-nm "$at/sketch.o") "$at/sketch.o" "$at/core/core.a" \
-        -lm -o "$at/sketch.elf"
-    avr-size "$at/sketch.elf" | awk -v name="$1, $2" 'NR == 2 {
+    check 'links' arduino_link "$1" -Wl,--defsym=__DATA_REGION_LENGTH__=0xffff \
+        $(stands_in avr-gcc-nm "$at/sketch.o")
+}
+
+# tell NAME: of a sketch without BearSSL
+tell() {
+    avr-size "$dir/$1/sketch.elf" | awk -v name="$1" 'NR == 2 {
         print "      " name ": flash " $1 + $2 ", RAM " $2 + $3 \
-            ", without BearSSL and stack" }'
+            ", without stack" }'
 }
 
 # fits NAME FLASH RAM: what the boot loader leaves, and what leaves the stack
@@ -202,12 +152,14 @@ avr_sketches() {
     for name in MailSensor Provision WeakCell; do sketch $name; done
     values "$1"
     cp tests/mcu/arduino/RF24.h tests/mcu/arduino/core.h "$dir/WeakCell/"
-    doing=MailSensor
+    doing=MailSensor # with BearSSL, and run: make mcu
     on_avr MailSensor atmega2560 mega 16000000L
     doing=Provision
     on_avr Provision atmega2560 mega 16000000L
+    tell Provision
     doing=WeakCell
     on_avr WeakCell atmega328p standard 4000000L
+    tell WeakCell
     check 'fits an ATmega328P' fits WeakCell 30720 1536
 }
 

@@ -15,9 +15,7 @@ doing=coverage
 shown=1
 
 # -- run ----------------------------------------------------------------------
-awk '/^```sh$/ {on = 1; next} /^```$/ {on = 0} on && /record|store.bin/' \
-    README.md >"$dir/recipe.sh"
-(cd "$dir" && sh -eu recipe.sh)
+tests/store.sh "$dir"
 runs="at_parser
 at_fields
 at_engine

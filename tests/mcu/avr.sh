@@ -10,6 +10,7 @@ set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/lib.sh"
+. "$top/tests/arduino.sh"
 cd "$top" || exit 1
 build=$1 pki=$2
 mcu=$build/mcu
@@ -51,12 +52,25 @@ builds() {
             -std=gnu99 "-mmcu=${row%:*}" || return 1
     done
     gcc -O2 -std=gnu11 -Wall -Wextra -Werror -Itests tests/mcu/avr_host.c \
-        tests/mcu/host.c tests/mcu/peer.c tests/modem/espat.c \
+        tests/mcu/avr_sketch.c tests/mcu/host.c tests/mcu/peer.c tests/modem/espat.c \
         -o "$mcu/avr_host" -lsimavr -lelf || return 1
     # the 8 KB profile; BearSSL as packaged; certificates
     program mega2560 atmega2560 bearssl-8k &&
         program mega1284p atmega1284p bearssl -DJOB_GCM &&
         program mega1284p-chain atmega1284p bearssl-8k -DJOB_CHAIN
+}
+
+# The sketch as the Arduino IDE builds it, on a Mega as it is; its EEPROM as the
+# README makes it.
+mail_sensor() {
+    sketch MailSensor
+    values "$mcu/trust/pin.h"
+    ide atmega2560 mega 16000000L
+    arduino_core "$dir/MailSensor/core" &&
+        arduino_object MailSensor "$mcu/bearssl-8k/inc" &&
+        arduino_link MailSensor "$mcu/atmega2560-bearssl-8k.a" &&
+        cp "$dir/MailSensor/sketch.elf" "$mcu/mail_sensor.elf" || return 1
+    tests/store.sh "$dir"
 }
 
 # -- what is said -------------------------------------------------------------
@@ -102,12 +116,13 @@ host() {
 
 # -- servers ------------------------------------------------------------------
 
+# smtpd NAME OPTION...: in $port; mails go to $dir/NAME
 smtpd() {
-    mkdir -p "$dir/mail"
-    start smtpd "$build/smtpd" --cert "$pki/ec.pem" --key "$pki/ec.key" \
-        --mail-dir "$dir/mail" --die-with-parent
-    wait_for 5 grep -q listening "$dir/smtpd.out" || return 1
-    port=$(sed -n 's/.*://p' "$dir/smtpd.out")
+    mkdir -p "$dir/$1"
+    start "smtpd.$1" "$build/smtpd" --cert "$pki/ec.pem" --key "$pki/ec.key" \
+        --mail-dir "$dir/$1" --die-with-parent "${@:2}"
+    wait_for 5 grep -q listening "$dir/smtpd.$1.out" || return 1
+    port=$(sed -n 's/.*://p' "$dir/smtpd.$1.out")
 }
 
 # all_whole: each mail is there as it was sent, behind what the server adds
@@ -158,6 +173,24 @@ judge_job() {
     check 'resumed in 1 s' at_most "$(handshake "$1" 2)" 1
     check 'the longest step is within the handshake' \
         at_most "$(longest "$1")" "$(mega "$1" 1)"
+}
+
+# judge_sensor: the sketch; a full handshake and a mail, and both resumed
+judge_sensor() {
+    check 'MailSensor ends, nothing in clear' ended mail_sensor
+    check 'blinks once: sent' says mail_sensor blinks 1 1
+    check 'once again' says mail_sensor blinks 2 1
+    check 'two mails' is "$(cat "$dir"/sensor_mail/*.eml |
+        grep -c 'The float switch has closed')" 2
+    check '200 bytes of RAM or more never touched' \
+        at_least "$(told mail_sensor untouched 2)" 200
+    check 'the first mail in 60 s' at_most "$(at mail_sensor untouched 1)" 60
+    check 'the second, resumed, in 2 s' \
+        at_most "$(at mail_sensor untouched 2)" 2
+    echo "      MailSensor on a Mega 2560:" \
+        "$(told mail_sensor untouched 2) bytes never touched," \
+        "mails in $(at mail_sensor untouched 1) and" \
+        "$(at mail_sensor untouched 2) s"
 }
 
 # mega NAME N: million cycles of the N-th handshake
@@ -259,7 +292,7 @@ sizes() {
     each list_data
     [ "$1" = --stack ] || return 0
     doing=servers
-    check smtpd smtpd
+    check smtpd smtpd mail
     each launch_once
     each list_stack
 }
@@ -268,7 +301,7 @@ CHACHA=52393 GCM=49195 # cipher suites, IANA
 
 # -- all of it ----------------------------------------------------------------
 
-if ! why=$(builds 2>&1); then
+if ! why=$({ builds && mail_sensor; } 2>&1); then
     echo "$why"
     echo '0 passed, 1 failed'
     exit 1
@@ -281,8 +314,12 @@ case ${3:-} in
     ;;
 esac
 doing=servers
-check 'smtpd' smtpd
 check 'Postfix' postfix_up
+export PASSWORD='battery staple'
+check 'smtpd, for the sketch' smtpd sensor_mail --user sensor \
+    --password-env PASSWORD
+sensor_port=$port
+check 'smtpd' smtpd mail
 
 beside mega1284p-chain mega1284p-chain atmega1284p "$port" --sessions 2
 pid_chain=$pid
@@ -297,8 +334,13 @@ pid_packaged=$pid
 host postfix mega2560 atmega2560 "$postfix_port" --sessions 2
 judge_job postfix 50 $CHACHA
 check 'Postfix has taken both mails' wait_for 5 postfix_took 2
+beside mail_sensor mail_sensor atmega2560 "$sensor_port" --sessions 2 \
+    --sketch "$dir/store.bin"
+pid_sensor=$pid
 joined mega1284p "$pid_packaged"
 judge_job mega1284p 50 $GCM
+joined mail_sensor "$pid_sensor"
+judge_sensor
 
 for bytes in 7 64 300; do harmed "noise.$bytes" --noise $bytes; done
 for byte in 40 150 600 1000; do harmed "overrun.$byte" --overrun $byte; done

@@ -1,8 +1,10 @@
-/* avr_host.c - runs the job in simavr, its UART 0 wired to a modem (peer.h).
+/* avr_host.c - runs the job in simavr, its UART 0 wired to a modem (peer.h); or
+ * an Arduino sketch, with the modem at UART 1.
  *
  * The receiver is ours: a byte every 10 bits of 115200 baud, and one that comes
  * while the last was not read is lost, as DOR0 says. Simavr's own has 64 bytes
  * of FIFO and loses nothing. */
+#include "avr_sketch.h"
 #include "board.h"
 #include "host.h"
 
@@ -19,8 +21,9 @@
 enum { HZ = 16000000, BYTE_CYCLES = HZ / 11520, TICK_CYCLES = HZ / 1000 };
 enum { GPIOR0 = 0x3e, GPIOR1 = 0x4a, GPIOR2 = 0x4b };
 
-static unsigned ramend; /* 0: the chip's */
-static const char *ram; /* file that keeps RAM from one run to the next */
+static unsigned ramend;    /* 0: the chip's */
+static const char *ram;    /* file that keeps RAM from one run to the next */
+static const char *sketch; /* it is one: file of its EEPROM */
 
 static avr_t *avr;
 static avr_uart_t *uart;
@@ -56,15 +59,20 @@ static void on_mark(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
     stepped = asleep ? 0 : avr->cycle;
 }
 
-/* The session is open: how long its longest step was. */
-static void say_longest(void)
+static void say(const char *name, unsigned long long value)
 {
     char text[40];
 
+    snprintf(text, sizeof text, "%s %llu", name, value);
+    host_print(text);
+}
+
+/* The session is open: how long its longest step was. */
+static void say_longest(void)
+{
     end_step();
     stepped = 0;
-    snprintf(text, sizeof text, "step %llu", (unsigned long long)longest);
-    host_print(text);
+    say("step", longest);
 }
 
 static void on_console(avr_t *a, avr_io_addr_t at, uint8_t value, void *unused)
@@ -131,12 +139,12 @@ static void deliver(void)
 
 /* -- running --------------------------------------------------------------- */
 
-static avr_uart_t *find_uart(void)
+static avr_uart_t *find_uart(char name)
 {
     avr_io_t *io = avr->io_port;
 
     while (io && !(io->kind && strcmp(io->kind, "uart") == 0 &&
-                   ((avr_uart_t *)(void *)io)->name == '0')) {
+                   ((avr_uart_t *)(void *)io)->name == name)) {
         io = io->next;
     }
     return (avr_uart_t *)(void *)io;
@@ -144,6 +152,7 @@ static avr_uart_t *find_uart(void)
 
 static void start(void)
 {
+    const char name = sketch ? '1' : '0';
     elf_firmware_t firmware;
     uint32_t none = 0;
 
@@ -157,16 +166,17 @@ static void start(void)
     avr_init(avr);
     avr_load_firmware(avr, &firmware);
     avr->frequency = HZ;
-    uart = find_uart();
-    if (!uart) { errx(1, "%s: no UART 0", host.machine); }
-    avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &none);
+    uart = find_uart(name);
+    if (!uart) { errx(1, "%s: no UART %c", host.machine, name); }
+    avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS(name), &none);
     avr_irq_register_notify(
-        avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
+        avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ(name), UART_IRQ_OUTPUT),
         on_transmit, NULL);
     avr->io[AVR_DATA_TO_IO(uart->r_udr)].r.c = on_receive;
     avr_register_io_write(avr, GPIOR0, on_mark, NULL);
     avr_register_io_write(avr, GPIOR1, on_console, NULL);
     avr_register_io_read(avr, GPIOR2, on_random, NULL);
+    if (sketch) { sketch_wire(avr, &firmware, sketch); }
 }
 
 static void load(void)
@@ -190,17 +200,51 @@ static void save(void)
     }
 }
 
+static void advance(void)
+{
+    if (avr_run(avr) == cpu_Crashed) { errx(1, "crashed at %#x", avr->pc); }
+    if (avr->cycle - ticked >= TICK_CYCLES) {
+        ticked = avr->cycle;
+        host_tick((uint32_t)(avr->cycle / TICK_CYCLES));
+    }
+    if (avr->cycle >= due) { deliver(); }
+}
+
+/* The switch opens, and closes again. */
+static void wake_sketch(void)
+{
+    const avr_cycle_count_t end = avr->cycle + HZ / 10;
+
+    sketch_float_switch(0);
+    while (avr->cycle < end) { advance(); }
+    sketch_float_switch(1);
+}
+
 static void wake(void)
 {
-    if (!avr) {
+    const int again = avr != NULL;
+
+    if (!again) {
         start();
         load();
     }
-    avr_reset(avr);
+    if (!again || !sketch) {
+        avr_reset(avr);
+        unread = 0;
+    }
+    if (sketch) { wake_sketch(); }
     woke = avr->cycle;
-    unread = 0;
     asleep = 0;
     stepped = longest = 0;
+}
+
+static void end_sketch(void)
+{
+    int blinks;
+
+    say("untouched", sketch_untouched());
+    while ((blinks = sketch_blinks()) < 0) { advance(); }
+    say("blinks", (unsigned)blinks);
 }
 
 static int run(double limit)
@@ -208,22 +252,21 @@ static int run(double limit)
     const avr_cycle_count_t end = woke + (avr_cycle_count_t)(limit * HZ);
 
     while (!asleep && avr->cycle < end) {
-        if (avr_run(avr) == cpu_Crashed) { errx(1, "crashed at %#x", avr->pc); }
-        if (avr->cycle - ticked >= TICK_CYCLES) {
-            ticked = avr->cycle;
-            host_tick((uint32_t)(avr->cycle / TICK_CYCLES));
-        }
-        if (avr->cycle >= due) { deliver(); }
+        advance();
+        if (sketch) { asleep = sketch_done(); }
     }
+    if (sketch && asleep) { end_sketch(); }
     return asleep;
 }
 
-enum { OPT_RAMEND = 512, OPT_RAM };
+enum { OPT_RAMEND = 512, OPT_RAM, OPT_SKETCH };
 
 static const struct argp_option table[] = {
     {"ramend", OPT_RAMEND, "N", 0, "last address of RAM, if not the chip's", 0},
     {"ram", OPT_RAM, "FILE", 0,
      "RAM at the start, if FILE is there; and the end", 0},
+    {"sketch", OPT_SKETCH, "FILE", 0,
+     "PROGRAM is MailSensor.ino, its EEPROM in FILE", 0},
     {0},
 };
 
@@ -233,6 +276,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case OPT_RAMEND: ramend = (unsigned)strtoul(arg, NULL, 0); return 0;
     case OPT_RAM: ram = arg; return 0;
+    case OPT_SKETCH: sketch = arg; return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }

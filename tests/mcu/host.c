@@ -8,7 +8,8 @@
 struct host_settings host = {.sessions = 1, .limit = 300};
 
 static const struct host_simulator *simulator;
-static unsigned noise; /* bytes left to send */
+static unsigned noise;     /* bytes left to send */
+static size_t console_len; /* of the line that is not ended */
 
 /* -- options --------------------------------------------------------------- */
 
@@ -92,14 +93,13 @@ void host_print(const char *line)
 const char *host_line(char c)
 {
     static char line[80];
-    static size_t len;
 
     if (c != '\n') {
-        if (len < sizeof line - 1) { line[len++] = c; }
+        if (console_len < sizeof line - 1) { line[console_len++] = c; }
         return NULL;
     }
-    line[len] = '\0';
-    len = 0;
+    line[console_len] = '\0';
+    console_len = 0;
     return line;
 }
 
@@ -121,8 +121,10 @@ int host_next_byte(uint8_t *byte)
 
 /* -- power ----------------------------------------------------------------- */
 
+/* A line that the power cut short is gone. */
 static void wake(void)
 {
+    console_len = 0;
     noise = host.noise;
     simulator->wake();
 }

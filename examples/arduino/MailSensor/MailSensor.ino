@@ -28,6 +28,7 @@
  * -DSERIAL_RX_BUFFER_SIZE=... for the whole core, in platform.local.txt. */
 #include <EEPROM.h>
 
+#define ESTLS_PROFILE estls_small // what fits
 #define ESTLS_IMPLEMENTATION
 #include "estls.h"
 #include "arduino_secrets.h"
@@ -210,7 +211,6 @@ void setup()
     d.proto = estls_smtp;
     d.trust = estls_pin;
     d.pin = &PIN;
-    d.profile = estls_small;
     keeper.load = load;
     keeper.store = store;
     // without a secret there is no entropy, and estls_open says so
