@@ -6241,12 +6241,13 @@ static unsigned estlsi_tx_times(unsigned a, unsigned b)
     return (unsigned)((uint32_t)a * b >> 15);
 }
 
-/* From z, 30 binary places, a part k of the way to u, 15 each. */
+/* From z, 30 binary places, a part k of the way to u, 15 each.  SDCC's z80
+ * multiplies two ints into a long wrongly. */
 static uint32_t estlsi_tx_move(uint32_t z, unsigned u, unsigned k)
 {
-    const int d = (int)u - (int)(z / 0x8000);
+    const int32_t d = (int)u - (int)(z / 0x8000);
 
-    return z + (uint32_t)((int32_t)d * (int)k);
+    return z + (uint32_t)(d * (int)k);
 }
 
 /* How much of a segment's way the node is on average, in what counts at its

@@ -91,7 +91,7 @@ for target in $targets; do
             judge "$target" "$suite"
         elif [ "$suite" != at_replay ]; then
             echo "      not on $target: $suite:" \
-                "$(why_not "$target" "$suite" "$dir")"
+                "$(why_not "$target" "$suite")"
         fi
     done
 done
