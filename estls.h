@@ -82,6 +82,7 @@
  *   ESTLS_STATIC           ... as static ones
  *   ESTLS_NO_TLS           core, at, link and tx only; needs no BearSSL
  *   ESTLS_PROFILE          the profile that a null estls_desc.profile means
+ *                          (estls_full); the build carries it in any case
  *   ESTLS_NOT_BEFORE       no clock before this is right, Unix seconds
  * None of them changes the layout of a struct: files may differ in them.
  *
@@ -379,7 +380,8 @@ typedef struct estls_desc {
      * any reason but the path (a link that drops, a deadline).  Null: none. */
     estls_saved *saved;
     /* Cipher suites and implementations: estls_full, estls_small, or your
-     * own, which calls br_ssl_engine_set_*.  Null: ESTLS_PROFILE. */
+     * own, which calls br_ssl_engine_set_*.  Null: ESTLS_PROFILE, which is
+     * linked whatever stands here: where flash counts, define that. */
     void (*profile)(estlsi_client *client);
     /* BearSSL's implementations, each in place of the one that the profile has
      * chosen, which is what is fastest on most cores of its kind; null: that.
