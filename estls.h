@@ -2524,10 +2524,10 @@ ESTLS_API int estls_at_read(estls_at_engine *e, void *dst, size_t cap)
     if (cap > e->at.left) { cap = e->at.left; }
     if (cap > 0x7fff) { cap = 0x7fff; }
     if (cap == 0) { return 0; }
-    ready = cap < ready ? cap : ready;
+    if (ready > cap) { ready = cap; }
+    cap -= ready;
     memcpy(dst, e->rx + e->rx_pos, ready);
-    n = ready < cap ? e->io->read(e->io->user, (char *)dst + ready, cap - ready)
-                    : 0;
+    n = cap ? e->io->read(e->io->user, (char *)dst + ready, cap) : 0;
     if (n < 0) { return ESTLS_E_IO; }
     e->rx_pos = (uint8_t)(e->rx_pos + ready);
     n += (int)ready;
