@@ -25,7 +25,7 @@ BATTERY = examples/battery.c tests/power/circuit.c
 EXCHANGE = $(addprefix tests/servers/exchange, .c _lines.c _ldap.c _sql.c)
 QEMU_PACKAGES = gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
 	qemu-system-arm qemu-system-misc xz-utils
-MCU_PACKAGES = $(QEMU_PACKAGES) sdcc-ucsim postfix
+MCU_PACKAGES = $(QEMU_PACKAGES) sdcc-ucsim arduino-core-avr postfix
 HEADERS = estls.h $(wildcard tests/*.h tests/*/*.h examples/*.h)
 
 # ways to build a test: sanitised, for speed, for coverage, for valgrind

@@ -301,11 +301,14 @@ CHACHA=52393 GCM=49195 # cipher suites, IANA
 
 # -- all of it ----------------------------------------------------------------
 
-if ! why=$({ builds && mail_sensor; } 2>&1); then
+# must COMMAND: silently, or all ends here
+must() {
+    why=$("$@" 2>&1) && return
     echo "$why"
     echo '0 passed, 1 failed'
     exit 1
-fi
+}
+must builds
 case ${3:-} in
 --*)
     sizes "$3"
@@ -313,6 +316,7 @@ case ${3:-} in
     exit
     ;;
 esac
+must mail_sensor
 doing=servers
 check 'Postfix' postfix_up
 export PASSWORD='battery staple'
