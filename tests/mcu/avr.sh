@@ -52,8 +52,8 @@ builds() {
             -std=gnu99 "-mmcu=${row%:*}" || return 1
     done
     gcc -O2 -std=gnu11 -Wall -Wextra -Werror -Itests tests/mcu/avr_host.c \
-        tests/mcu/avr_sketch.c tests/mcu/host.c tests/mcu/peer.c tests/modem/espat.c \
-        -o "$mcu/avr_host" -lsimavr -lelf || return 1
+        tests/mcu/avr_sketch.c tests/mcu/host.c tests/mcu/peer.c \
+        tests/modem/espat.c -o "$mcu/avr_host" -lsimavr -lelf || return 1
     # the 8 KB profile; BearSSL as packaged; certificates
     program mega2560 atmega2560 bearssl-8k &&
         program mega1284p atmega1284p bearssl -DJOB_GCM &&
