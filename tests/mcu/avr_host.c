@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum { HZ = 16000000, BYTE_CYCLES = HZ / 11520, TICK_CYCLES = HZ / 1000 };
 enum { GPIOR0 = 0x3e, GPIOR1 = 0x4a, GPIOR2 = 0x4b };
@@ -206,6 +207,7 @@ static void advance(void)
     if (avr->cycle - ticked >= TICK_CYCLES) {
         ticked = avr->cycle;
         host_tick((uint32_t)(avr->cycle / TICK_CYCLES));
+        if (peer_waits()) { usleep(1000); }
     }
     if (avr->cycle >= due) { deliver(); }
 }

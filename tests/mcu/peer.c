@@ -12,6 +12,7 @@
 struct link {
     int fd;        /* -1: none */
     unsigned life; /* of the board, when it was opened */
+    int waits;     /* 1: for the server's answer */
     /* what the board has sent on it */
     int upgraded;  /* 1: STARTTLS was said */
     size_t len;    /* of line: a line, or a record's header */
@@ -107,6 +108,7 @@ static int net_open(void *user, int id, const char *host, unsigned port)
         return -1;
     }
     peer_seen.connections++;
+    links[id].waits = 1;
     return 0;
 }
 
@@ -139,6 +141,7 @@ static int net_send(void *user, int id, const void *data, size_t len)
         judge(&links[id], p[i]);
     }
     peer_seen.tcp_tx += len;
+    links[id].waits = 1;
     for (i = 0; i < len; i += (size_t)n) {
         n = send(links[id].fd, p + i, len - i, MSG_NOSIGNAL);
         if (n <= 0) { return -1; }
@@ -159,6 +162,7 @@ static void net_receive(int id)
     n = recv(links[id].fd, bytes, room, MSG_DONTWAIT);
     if (n > 0) {
         peer_seen.tcp_rx += (unsigned long)n;
+        links[id].waits = 0;
         espat_net_data(modem, id, bytes, (size_t)n);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         net_close(NULL, id);
@@ -210,6 +214,16 @@ void peer_tick(uint32_t now_ms)
     now = now_ms;
     for (id = 0; id < ESPAT_LINKS; id++) { net_receive(id); }
     espat_tick(modem, now - begun);
+}
+
+int peer_waits(void)
+{
+    int id;
+
+    for (id = 0; id < ESPAT_LINKS; id++) {
+        if (links[id].fd >= 0 && links[id].waits) { return 1; }
+    }
+    return 0;
 }
 
 void peer_write(uint8_t byte)

@@ -30,6 +30,9 @@ void peer_cut(void);
 void peer_restart(void);
 /* Sets the time, ms since peer_open, and moves what can move. */
 void peer_tick(uint32_t now_ms);
+/* 1: a server has not answered what it was told last, and does so in its own
+ * time: a simulated one must not run ahead of it. */
+int peer_waits(void);
 /* From the board to the modem. */
 void peer_write(uint8_t byte);
 /* From the modem to the board: 0 or 1 byte. */
