@@ -1470,7 +1470,9 @@ static void a_hold_counts_down_and_ends(void)
 
     start();
     die(9.5);
-    for (left = held(); left > 1000; left -= 1000) {
+    left = held();
+    CHECK(left > 1000);
+    for (; left > 1000; left -= 1000) {
         job.now = now;
         amiss += estls_tx_ask(&tx, &job, &plan) || plan.ms != left;
         now += 1000;
